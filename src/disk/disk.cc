@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#include "disk/disk.h"
+
+#include <algorithm>
+#include <array>
+
+#include "util/checked.h"
+#include "util/error.h"
+#include "util/text.h"
+
+namespace vmdk {
+
+std::size_t Link::slot_at(std::uint64_t offset) const noexcept {
+  if (slots.size() == 1) return 0;
+  const auto behind = std::upper_bound(slots.begin(), slots.end(), offset,
+                                       [](std::uint64_t o, const Slot& slot) { return o < slot.begin; });
+  // Of several that begin here all but the last are empty.
+  return static_cast<std::size_t>(behind - slots.begin()) - 1;
+}
+
+// Goes through a range of the disk, run by run. What a link does not hold is asked of the next one;
+// how far each link holds nothing is remembered, so that it is asked once.
+class Disk::Walk final {
+ public:
+  Walk(const std::vector<Link>& links, std::uint64_t offset, std::uint64_t end)
+      : links_(links), offset_(offset), end_(end) {
+    if (links.size() > few_.size()) many_.resize(links.size());
+    absent_until_ = many_.empty() ? few_.data() : many_.data();
+  }
+
+  bool done() const noexcept { return offset_ == end_; }
+  std::uint64_t offset() const noexcept { return offset_; }
+  void advance(std::uint64_t size) noexcept { offset_ += size; }
+
+  DiskRun next() {
+    std::uint64_t until = end_;  // where this run ends at the latest
+    for (std::size_t i = 0; i < links_.size(); ++i) {
+      const Link& link = links_[i];
+      if (offset_ < absent_until_[i]) {
+        until = std::min(until, absent_until_[i]);
+        continue;
+      }
+      if (offset_ >= link.capacity) {  // a parent smaller than its child
+        absent_until_[i] = UINT64_MAX;
+        continue;
+      }
+      const std::size_t at = link.slot_at(offset_);
+      const Link::Slot& slot = link.slots[at];
+      const std::uint64_t within = offset_ - slot.begin;
+      const std::uint64_t size = std::min(until - offset_, slot.extent->size() - within);
+      DiskRun found{map(i, at, within, size), static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(at)};
+      if (found.run.kind != RunKind::absent) return found;
+      absent_until_[i] = offset_ + found.run.size;
+      until = absent_until_[i];
+    }
+    return {{RunKind::absent, false, 0, until - offset_, UINT64_MAX}};
+  }
+
+ private:
+  Run map(std::size_t link, std::size_t slot, std::uint64_t within, std::uint64_t size) const {
+    try {
+      return links_[link].slots[slot].extent->map(within, size);
+    } catch (Error& error) {
+      error.add_place(static_cast<std::uint32_t>(link), static_cast<std::uint32_t>(slot), offset_);
+      throw;
+    }
+  }
+
+  const std::vector<Link>& links_;
+  std::uint64_t offset_, end_;
+  std::array<std::uint64_t, 16> few_{};
+  std::vector<std::uint64_t> many_;
+  std::uint64_t* absent_until_;
+};
+
+void Disk::check_range(std::uint64_t offset, std::uint64_t size) const {
+  if (in_bounds(offset, size, capacity())) return;
+  throw Error(VMDK_ERR_OUT_OF_RANGE, links_.front().files.front()->name() + ": " + std::to_string(size) +
+                                         " bytes at offset " + std::to_string(offset) +
+                                         " go beyond the end of the disk (" + std::to_string(capacity()) + " bytes)");
+}
+
+void Disk::read(std::uint64_t offset, MutableBytes out) const {
+  check_range(offset, out.size());
+  for (Walk walk(links_, offset, offset + out.size()); !walk.done();) {
+    const DiskRun found = walk.next();
+    const MutableBytes piece = out.first(static_cast<std::size_t>(found.run.size));
+    if (found.run.kind == RunKind::data) {
+      try {
+        links_[found.link].slots[found.extent].extent->read(found.run, found.run.offset, piece);
+      } catch (Error& error) {
+        error.add_place(found.link, found.extent, walk.offset());
+        throw;
+      }
+    } else {
+      std::memset(piece.data(), 0, piece.size());
+    }
+    walk.advance(found.run.size);
+    out = out.subspan(piece.size());
+  }
+}
+
+DiskRun Disk::map(std::uint64_t offset, std::uint64_t size) const {
+  check_range(offset, size);
+  return Walk(links_, offset, offset + size).next();
+}
+
+std::string descriptor_utf8(const Link& link, std::string_view text) {
+  if (!link.encoding.empty())
+    if (auto converted = to_utf8(text, link.encoding)) return std::move(*converted);
+  return std::string(text);
+}
+
+bool Disk::find_text(std::size_t link, std::string_view key, std::string& out) const {
+  constexpr std::string_view kDdb = "ddb.";
+  const bool along = starts_with_nocase(key, kDdb) && !starts_with_nocase(key, "ddb.uuid") &&
+                     !equals_nocase(key, "ddb.longContentID");
+  for (std::size_t i = link; i < links_.size(); ++i) {
+    const Descriptor& descriptor = links_[i].descriptor;
+    auto value = descriptor.find(key);
+    // Content libraries of vSphere write the keys of the disk database without their prefix.
+    if (!value && starts_with_nocase(key, kDdb)) value = descriptor.find(key.substr(kDdb.size()));
+    if (value) {
+      out = descriptor_utf8(links_[i], *value);
+      return true;
+    }
+    if (!along) return false;
+  }
+  return false;
+}
+
+}  // namespace vmdk

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "extent/grain_cache.h"
+
+namespace vmdk {
+
+bool GrainCache::read(std::uint64_t key, std::size_t at, MutableBytes out) {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_key_.find(key);
+  if (found == by_key_.end() || at + out.size() > found->second->size) return false;
+  entries_.splice(entries_.begin(), entries_, found->second);
+  std::memcpy(out.data(), found->second->grain.first(found->second->size).data() + at, out.size());
+  return true;
+}
+
+Buffer GrainCache::put(std::uint64_t key, Buffer grain, std::size_t size) {
+  const std::lock_guard lock(mutex_);
+  if (by_key_.contains(key)) return grain;  // another thread was faster
+  Buffer spare;
+  while (!entries_.empty() && bytes_ + size > max_bytes_) {
+    bytes_ -= entries_.back().size;
+    by_key_.erase(entries_.back().key);
+    spare = std::move(entries_.back().grain);
+    entries_.pop_back();
+  }
+  entries_.push_front({key, std::move(grain), size});
+  bytes_ += size;
+  by_key_.emplace(key, entries_.begin());
+  return spare;
+}
+
+std::uint64_t GrainCache::add_extent(std::uint64_t grains) noexcept {
+  const std::uint64_t first = next_key_;
+  next_key_ += grains;
+  return first;
+}
+
+std::unique_ptr<InflateState> InflateStates::take() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      auto state = std::move(idle_.back());
+      idle_.pop_back();
+      return state;
+    }
+    // So that give_back() never has to allocate.
+    idle_.reserve(idle_.capacity() + 1);
+  }
+  return std::make_unique<InflateState>();
+}
+
+void InflateStates::give_back(std::unique_ptr<InflateState> state) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (state && idle_.size() < idle_.capacity()) idle_.push_back(std::move(state));
+}
+
+}  // namespace vmdk

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Inflated grains that were read in part, for the next read of the same one; and the state that
+// inflating needs, used again instead of being made for each read.
+#ifndef VMDK_EXTENT_GRAIN_CACHE_H
+#define VMDK_EXTENT_GRAIN_CACHE_H
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "util/bytes.h"
+#include "util/deflate.h"
+
+namespace vmdk {
+
+// Any number of threads.
+class GrainCache final {
+ public:
+  explicit GrainCache(std::uint64_t max_bytes) : max_bytes_(max_bytes) {}
+
+  // `key` names a grain of the chain, see add_extent().
+  // Copies from a grain, from its byte `at` on. Returns false if it is not here.
+  bool read(std::uint64_t key, std::size_t at, MutableBytes out);
+
+  // Keeps a grain of `size` bytes; older ones make room. Gives back memory to use again.
+  Buffer put(std::uint64_t key, Buffer grain, std::size_t size);
+
+  // The first of `grains` keys that belong to a new extent.
+  std::uint64_t add_extent(std::uint64_t grains) noexcept;
+
+ private:
+  struct Entry {
+    std::uint64_t key;
+    Buffer grain;
+    std::size_t size;
+  };
+
+  std::mutex mutex_;
+  std::uint64_t max_bytes_, bytes_ = 0, next_key_ = 0;
+  std::list<Entry> entries_;  // the one used last in front
+  std::unordered_map<std::uint64_t, std::list<Entry>::iterator> by_key_;
+};
+
+// What one thread needs to inflate grains.
+struct InflateState {
+  Inflater inflater;
+  Buffer packed, rest, grain;
+};
+
+// Lends states. Any number of threads.
+class InflateStates final {
+ public:
+  class Loan final {
+   public:
+    explicit Loan(InflateStates& from) : from_(from), state_(from.take()) {}
+    ~Loan() { from_.give_back(std::move(state_)); }
+    Loan(const Loan&) = delete;
+    Loan& operator=(const Loan&) = delete;
+    InflateState* operator->() const noexcept { return state_.get(); }
+    InflateState& operator*() const noexcept { return *state_; }
+
+   private:
+    InflateStates& from_;
+    std::unique_ptr<InflateState> state_;
+  };
+
+ private:
+  std::unique_ptr<InflateState> take();
+  void give_back(std::unique_ptr<InflateState> state) noexcept;
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<InflateState>> idle_;
+};
+
+}  // namespace vmdk
+
+#endif

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+#include "extent/grain_table.h"
+
+#include <algorithm>
+#include <array>
+
+#include "util/checked.h"
+#include "util/error.h"
+
+namespace vmdk {
+
+namespace {
+
+constexpr std::uint32_t kAbsent = 0, kZero = 1;
+constexpr std::uint64_t kEntrySize = 4;
+constexpr std::uint64_t kTablesPerRun = 65536;  // bounds the work of one run()
+constexpr std::uint64_t kGrainsPerRun = 1 << 20;
+constexpr std::size_t kMaxReported = 65536;
+constexpr std::uint64_t kTableKey = std::uint64_t{1} << 63;  // tells tables from grains in reported_
+constexpr std::uint64_t kSmallestRecord = 13;  // of a compressed grain: marker and a byte
+
+RunKind kind_of_entry(std::uint64_t entry) noexcept {
+  return entry == kAbsent ? RunKind::absent : entry == kZero ? RunKind::zero : RunKind::data;
+}
+
+bool overlap(const SectorRange& range, std::uint64_t sector, std::uint64_t sectors) noexcept {
+  return sector < range.begin + range.size && range.begin < sector + sectors;
+}
+
+const char* const kRecoverHint =
+    "there is a second copy of the tables: open with --recover (VMDK_OPEN_RECOVER) to read through it";
+
+}  // namespace
+
+GrainTable::GrainTable(const File& file, GrainLayout layout, const Shared& shared)
+    : file_(file), layout_(std::move(layout)), shared_(shared), number_(shared.tables.add_file()),
+      grains_(divide_up(layout_.capacity_sectors, layout_.grain_sectors)) {
+  const std::uint64_t gd_bytes = layout_.gd_entries * kEntrySize;
+  const auto inside = [&](std::uint64_t sector) {
+    return sector <= file_.size() / kSectorSize && in_bounds(sector * kSectorSize, gd_bytes, file_.size());
+  };
+  if (layout_.rgd_sector && !inside(*layout_.rgd_sector)) {
+    shared_.reporter.warn(file_.name() + ": the redundant grain directory at sector " +
+                          std::to_string(*layout_.rgd_sector) + " lies beyond the end of the file; it is not used");
+    layout_.rgd_sector.reset();
+  }
+  gd_lost_ = layout_.gd_sector == 0 || !inside(layout_.gd_sector);
+  if (gd_lost_) {
+    const std::string what = "the grain directory at sector " + std::to_string(layout_.gd_sector) + " (" +
+                             std::to_string(gd_bytes) + " bytes) does not lie inside the file (" +
+                             std::to_string(file_.size()) + " bytes)";
+    if (!shared_.recover || !layout_.rgd_sector) throw_damaged(what);
+    note_recovered(UINT64_MAX, what);
+  } else {
+    metadata_.push_back({layout_.gd_sector, divide_up(gd_bytes, kSectorSize)});
+  }
+  if (layout_.rgd_sector) metadata_.push_back({*layout_.rgd_sector, divide_up(gd_bytes, kSectorSize)});
+  metadata_.insert(metadata_.end(), layout_.metadata.begin(), layout_.metadata.end());
+}
+
+void GrainTable::throw_damaged(const std::string& what) const {
+  Error error(VMDK_ERR_CORRUPT, file_.name() + ": " + what);
+  if (layout_.rgd_sector && !shared_.recover) throw std::move(error).with_hint(kRecoverHint);
+  throw error;
+}
+
+void GrainTable::note_recovered(std::uint64_t key, const std::string& message) const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (reported_.size() == kMaxReported || !reported_.insert(key).second) return;
+  }
+  recovered_.fetch_add(1, std::memory_order_relaxed);
+  shared_.reporter.warn(file_.name() + ": " + message + "; the redundant copy is read instead");
+}
+
+bool GrainTable::overlaps_metadata(std::uint64_t sector, std::uint64_t sectors) const noexcept {
+  return std::any_of(metadata_.begin(), metadata_.end(),
+                     [&](const SectorRange& range) { return overlap(range, sector, sectors); });
+}
+
+std::uint64_t GrainTable::grains_in_table(std::uint64_t index) const noexcept {
+  return std::min(layout_.gtes_per_gt, grains_ - index * layout_.gtes_per_gt);
+}
+
+bool GrainTable::is_table(std::uint64_t index, std::uint32_t sector) const noexcept {
+  const std::uint64_t bytes = grains_in_table(index) * kEntrySize;
+  return in_bounds(sector * kSectorSize, bytes, file_.size()) &&
+         !overlaps_metadata(sector, divide_up(bytes, kSectorSize));
+}
+
+std::uint32_t GrainTable::directory_entry(std::uint64_t directory_sector, std::uint64_t index) const {
+  std::array<std::byte, kEntrySize> entry;
+  shared_.tables.read(file_, number_, directory_sector * kSectorSize + index * kEntrySize, entry);
+  return load_le<std::uint32_t>(entry, 0);
+}
+
+GrainTable::Table GrainTable::find_table(std::uint64_t index) const {
+  if (index >= layout_.gd_entries) return {kAbsent, false};
+  std::string problem = "the grain directory does not lie inside the file";
+  if (!gd_lost_) {
+    const std::uint32_t entry = directory_entry(layout_.gd_sector, index);
+    if (entry == kZero || (entry > kZero && is_table(index, entry))) return {entry, false};
+    if (entry != kAbsent) {
+      problem = "grain table " + std::to_string(index) + " at sector " + std::to_string(entry) +
+                " lies beyond the end of the file (" + std::to_string(file_.size() / kSectorSize) +
+                " sectors) or in other metadata";
+    } else {
+      if (!layout_.rgd_sector) return {kAbsent, false};
+      const std::uint32_t copy = directory_entry(*layout_.rgd_sector, index);
+      if (copy <= kZero || !is_table(index, copy)) return {kAbsent, false};
+      problem = "grain table " + std::to_string(index) + " is missing in the grain directory, but its redundant copy "
+                "is at sector " + std::to_string(copy);
+    }
+  }
+  if (!shared_.recover || !layout_.rgd_sector) throw_damaged(problem);
+  const std::uint32_t copy = directory_entry(*layout_.rgd_sector, index);
+  if (copy > kZero && !is_table(index, copy)) throw_damaged(problem + ", and so does its redundant copy");
+  note_recovered(kTableKey | index, problem);
+  return {copy, true};
+}
+
+void GrainTable::read_entries(std::uint64_t grain, const Table& table, std::span<std::uint32_t> out) const {
+  const std::uint64_t at = table.sector * kSectorSize + grain % layout_.gtes_per_gt * kEntrySize;
+  const MutableBytes bytes = std::as_writable_bytes(out);
+  shared_.tables.read(file_, number_, at, bytes);
+  if constexpr (std::endian::native == std::endian::big)
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = load_le<std::uint32_t>(bytes, i * kEntrySize);
+}
+
+// Reads entries of one table; where its sectors cannot be read, those of its copy.
+std::size_t GrainTable::entries(std::uint64_t grain, const Table& table, std::span<std::uint32_t> out) const {
+  try {
+    read_entries(grain, table, out);
+  } catch (const Error& error) {
+    if (error.status() != VMDK_ERR_IO || table.redundant || !layout_.rgd_sector) throw;
+    const std::uint64_t index = grain / layout_.gtes_per_gt;
+    if (!shared_.recover) throw Error(VMDK_ERR_IO, error.what(), error.os_error()).with_hint(kRecoverHint);
+    const std::uint32_t copy = directory_entry(*layout_.rgd_sector, index);
+    if (copy <= kZero || !is_table(index, copy)) throw;
+    note_recovered(kTableKey | index, "grain table " + std::to_string(index) + " cannot be read");
+    read_entries(grain, {copy, true}, out);
+  }
+  return out.size();
+}
+
+bool GrainTable::is_grain(std::uint64_t grain, std::uint32_t sector, const Table& table) const noexcept {
+  const std::uint64_t left = (layout_.capacity_sectors - grain * layout_.grain_sectors) * kSectorSize;
+  const std::uint64_t bytes =
+      layout_.grains_whole ? std::min(layout_.grain_sectors * kSectorSize, left) : kSmallestRecord;
+  const std::uint64_t sectors = divide_up(bytes, kSectorSize);
+  const SectorRange own{table.sector, divide_up(grains_in_table(grain / layout_.gtes_per_gt) * kEntrySize, kSectorSize)};
+  return sector >= layout_.first_grain_sector && in_bounds(sector * kSectorSize, bytes, file_.size()) &&
+         !overlap(own, sector, sectors) && !overlaps_metadata(sector, sectors);
+}
+
+// The entry that the copy of the table has in place of a damaged one.
+std::uint32_t GrainTable::mend(std::uint64_t grain, std::uint32_t entry, const Table& table) const {
+  const bool beyond = entry >= layout_.first_grain_sector;
+  const std::string problem =
+      "grain " + std::to_string(grain) + " of " + std::to_string(layout_.grain_sectors * kSectorSize) +
+      " bytes is said to be at sector " + std::to_string(entry) + " (byte " + std::to_string(entry * kSectorSize) +
+      "), which " + (beyond ? "does not lie inside the file" : "holds metadata") + " (file size " +
+      std::to_string(file_.size()) + " bytes" + (beyond ? "): it is truncated or damaged" : ")");
+  if (!layout_.rgd_sector || table.redundant || !shared_.recover) throw_damaged(problem);
+  const std::uint64_t index = grain / layout_.gtes_per_gt;
+  const Table copy{directory_entry(*layout_.rgd_sector, index), true};
+  if (copy.sector <= kZero || !is_table(index, static_cast<std::uint32_t>(copy.sector))) throw_damaged(problem);
+  std::uint32_t other = 0;
+  read_entries(grain, copy, {&other, 1});
+  if (!is_sane(grain, other, copy)) throw_damaged(problem + ", and its redundant copy says the like");
+  note_recovered(grain, problem);
+  return other;
+}
+
+GrainRun GrainTable::run(std::uint64_t grain, std::uint64_t most) const {
+  const std::uint64_t index = grain / layout_.gtes_per_gt;
+  const Table table = find_table(index);
+  const auto table_end = [&](std::uint64_t i) { return i * layout_.gtes_per_gt + grains_in_table(i); };
+  if (table.sector > kZero)
+    return join(grain, std::min({most, table_end(index) - grain, kGrainsPerRun}), table);
+  std::uint64_t end = table_end(index);
+  for (std::uint64_t next = index + 1; end < grain + most && next < index + kTablesPerRun; ++next) {
+    if (next < layout_.gd_entries && (gd_lost_ || directory_entry(layout_.gd_sector, next) != table.sector)) break;
+    if (table.sector == kAbsent && layout_.rgd_sector && next < layout_.gd_entries &&
+        directory_entry(*layout_.rgd_sector, next) != kAbsent)
+      break;
+    end = next < layout_.gd_entries ? table_end(next) : grains_;
+  }
+  return {kind_of_entry(table.sector), std::min(most, end - grain), 0};
+}
+
+GrainRun GrainTable::join(std::uint64_t grain, std::uint64_t most, const Table& table) const {
+  std::array<std::uint32_t, 256> buffer;
+  GrainRun run{RunKind::absent, 0, 0};
+  const std::uint64_t step = layout_.grains_whole ? layout_.grain_sectors : 0;
+  while (run.grains < most) {
+    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), most - run.grains));
+    const std::span<std::uint32_t> some = std::span(buffer).first(want);
+    entries(grain + run.grains, table, some);
+    for (std::uint32_t entry : some) {
+      const bool sane = is_sane(grain + run.grains, entry, table);
+      if (run.grains == 0) {
+        if (!sane) entry = mend(grain, entry, table);
+        run.kind = kind_of_entry(entry);
+        run.sector = entry;
+      } else if (!sane || kind_of_entry(entry) != run.kind ||
+                 (run.kind == RunKind::data && step != 0 && entry != run.sector + run.grains * step)) {
+        return run;
+      }
+      ++run.grains;
+    }
+  }
+  return run;
+}
+
+void GrainTable::sectors(std::uint64_t grain, std::span<std::uint32_t> out) const {
+  while (!out.empty()) {
+    const std::uint64_t index = grain / layout_.gtes_per_gt;
+    const Table table = find_table(index);
+    const std::uint64_t left = index * layout_.gtes_per_gt + grains_in_table(index) - grain;
+    const auto some = out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), left)));
+    entries(grain, table, some);
+    for (std::size_t i = 0; i < some.size(); ++i)
+      if (!is_sane(grain + i, some[i], table)) some[i] = mend(grain + i, some[i], table);
+    grain += some.size();
+    out = out.subspan(some.size());
+  }
+}
+
+std::uint32_t GrainTable::peek(std::uint64_t grain) const {
+  const std::uint64_t index = grain / layout_.gtes_per_gt;
+  if (grain >= grains_ || index >= layout_.gd_entries || gd_lost_) return 0;
+  const std::uint32_t sector = directory_entry(layout_.gd_sector, index);
+  if (sector <= kZero || !is_table(index, sector)) return 0;
+  const Table table{sector, false};
+  std::uint32_t entry = 0;
+  read_entries(grain, table, {&entry, 1});
+  return entry > kZero && is_grain(grain, entry, table) ? entry : 0;
+}
+
+}  // namespace vmdk

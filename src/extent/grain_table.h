@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// Grain directory and grain tables of hosted sparse and COWD extents: which grain is stored where
+// (VDF, "Grain Directory", "Grain Table"). Entries are judged when they are used: what leads
+// outside the file or into metadata is an error, never data.
+#ifndef VMDK_EXTENT_GRAIN_TABLE_H
+#define VMDK_EXTENT_GRAIN_TABLE_H
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "extent/extent.h"
+#include "extent/table_cache.h"
+#include "format/sparse_header.h"
+#include "io/file.h"
+#include "util/reporter.h"
+
+namespace vmdk {
+
+// What an extent shares with the others of its chain.
+struct Shared {
+  TableCache& tables;
+  Reporter& reporter;
+  bool recover;  // read through whichever copy of a table is sane
+};
+
+// Grains from some grain on that are stored in one way; data lies adjacent in the file, unless it is
+// compressed.
+struct GrainRun {
+  RunKind kind;
+  std::uint64_t grains;
+  std::uint64_t sector;  // of the first grain, if it is data
+};
+
+// Any number of threads.
+class GrainTable final {
+ public:
+  // Throws VMDK_ERR_CORRUPT if the directory is not inside the file (when recovering, neither copy).
+  GrainTable(const File& file, GrainLayout layout, const Shared& shared);
+
+  // The run from `grain` on, at most `most` grains of it, at least one.
+  GrainRun run(std::uint64_t grain, std::uint64_t most) const;
+
+  // Fills the sectors of grains that run() found to be data.
+  void sectors(std::uint64_t grain, std::span<std::uint32_t> out) const;
+
+  // As sectors() for one grain; 0 if it is beyond the end, no data or damaged.
+  std::uint32_t peek(std::uint64_t grain) const;
+
+  const GrainLayout& layout() const noexcept { return layout_; }
+  std::uint64_t recovered() const noexcept { return recovered_.load(std::memory_order_relaxed); }
+
+ private:
+  // Where a table is: 0 = there is none, 1 = its grains are zeros.
+  struct Table {
+    std::uint64_t sector;
+    bool redundant;
+  };
+
+  Table find_table(std::uint64_t index) const;
+  bool is_table(std::uint64_t index, std::uint32_t sector) const noexcept;
+  std::uint32_t directory_entry(std::uint64_t directory_sector, std::uint64_t index) const;
+  std::size_t entries(std::uint64_t grain, const Table& table, std::span<std::uint32_t> out) const;
+  void read_entries(std::uint64_t grain, const Table& table, std::span<std::uint32_t> out) const;
+  bool is_grain(std::uint64_t grain, std::uint32_t sector, const Table& table) const noexcept;
+  bool is_sane(std::uint64_t grain, std::uint32_t entry, const Table& table) const noexcept {
+    return entry <= 1 || is_grain(grain, entry, table);
+  }
+  std::uint32_t mend(std::uint64_t grain, std::uint32_t entry, const Table& table) const;
+  GrainRun join(std::uint64_t grain, std::uint64_t most, const Table& table) const;
+  bool overlaps_metadata(std::uint64_t sector, std::uint64_t sectors) const noexcept;
+  std::uint64_t grains_in_table(std::uint64_t index) const noexcept;
+  void note_recovered(std::uint64_t key, const std::string& message) const;
+  [[noreturn]] void throw_damaged(const std::string& what) const;
+
+  const File& file_;
+  GrainLayout layout_;
+  Shared shared_;
+  std::uint32_t number_;  // of the file in the cache
+  std::uint64_t grains_;
+  bool gd_lost_ = false;  // the primary directory is not inside the file
+  std::vector<SectorRange> metadata_;
+
+  mutable std::atomic<std::uint64_t> recovered_{0};
+  mutable std::mutex mutex_;
+  mutable std::set<std::uint64_t> reported_;
+};
+
+}  // namespace vmdk
+
+#endif

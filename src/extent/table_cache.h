@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// Blocks of files that hold grain directories and tables, kept in memory up to a number of bytes for
+// a whole chain. A block that is here is read without a lock.
+#ifndef VMDK_EXTENT_TABLE_CACHE_H
+#define VMDK_EXTENT_TABLE_CACHE_H
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "io/file.h"
+#include "util/bytes.h"
+
+namespace vmdk {
+
+class TableCache final {
+ public:
+  explicit TableCache(std::uint64_t max_bytes);
+  ~TableCache();
+  TableCache(const TableCache&) = delete;
+  TableCache& operator=(const TableCache&) = delete;
+
+  // A number by which a file is known here. One thread at a time, before reading.
+  std::uint32_t add_file() noexcept { return next_file_++; }
+
+  // Fills all of `out`, which lies inside the file. `offset` and the size are multiples of 4. Any
+  // number of threads.
+  void read(const File& file, std::uint32_t number, std::uint64_t offset, MutableBytes out);
+
+ private:
+  static constexpr std::size_t kBlockSize = 4096, kBlockWords = kBlockSize / 4;
+  static constexpr std::size_t kWays = 4, kSetsPerShard = 64;
+
+  using Block = std::array<std::atomic<std::uint32_t>, kBlockWords>;
+
+  // The sequence is odd while the slot changes, and differs afterwards: a reader that saw the same
+  // even value before and after has read one consistent block.
+  struct Slot {
+    std::atomic<std::uint32_t> sequence{0};
+    std::atomic<std::uint64_t> tag{0};  // 0 = empty
+    std::atomic<Block*> block{nullptr};
+  };
+  struct Set {
+    std::array<Slot, kWays> slots;
+    unsigned next_victim = 0;  // guarded by the mutex of the shard
+  };
+  struct Shard {
+    std::mutex mutex;
+    std::array<Set, kSetsPerShard> sets;
+  };
+
+  Shard& shard(std::size_t index);
+  bool copy(const Set& set, std::uint64_t tag, std::size_t at, MutableBytes out) const noexcept;
+  void fill(Shard& home, Set& set, std::uint64_t tag, const File& file, std::uint64_t begin, std::size_t at,
+            MutableBytes out);
+
+  std::uint32_t next_file_ = 0;
+  unsigned shift_;  // a hash shifted by it is the number of a set
+  std::mutex mutex_;
+  std::vector<std::atomic<Shard*>> shards_;  // made when first used
+};
+
+}  // namespace vmdk
+
+#endif

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#include "format/sparse_header.h"
+
+#include <bit>
+
+#include "util/checked.h"
+#include "util/error.h"
+
+namespace vmdk {
+
+namespace {
+
+constexpr std::uint32_t kIncompatibleFlags = 0xffff0000;
+constexpr std::uint64_t kMaxGrainSectors = std::uint64_t{1} << 22;  // 2^31 bytes
+constexpr std::uint64_t kMaxSectors = std::uint64_t{1} << 54;       // 2^63 bytes
+
+void check_compression(const std::string& name, const SparseHeader& header) {
+  if (header.compression > 1)
+    throw Error(VMDK_ERR_UNSUPPORTED,
+                name + ": compression algorithm " + std::to_string(header.compression) + " is not known");
+  // Two readers would see two disks.
+  if (header.compressed() != (header.compression == 1))
+    throw_corrupt(name, std::string("the header contradicts itself: its flags say that grains are ") +
+                            (header.compressed() ? "compressed" : "plain") +
+                            ", its compression algorithm is " + std::to_string(header.compression));
+  if (header.markers() && !header.compressed())
+    throw_corrupt(name, "the header contradicts itself: markers without compressed grains");
+}
+
+void check_newlines(const std::string& name, Bytes in) {
+  if (load_le<std::uint32_t>(in, 73) == 0x0a0d200a) return;  // LF, blank, CR LF
+  throw_corrupt(name, "the line ends in the header were changed: the file went through a transfer as text");
+}
+
+}  // namespace
+
+void check_grain_size(const std::string& name, std::uint64_t grain_sectors) {
+  if (std::has_single_bit(grain_sectors) && grain_sectors <= kMaxGrainSectors) return;
+  throw_corrupt(name, "the grain size of " + std::to_string(grain_sectors) +
+                          " sectors is not a power of two from 1 to 4194304");
+}
+
+std::uint64_t tables_needed(std::uint64_t capacity_sectors, std::uint64_t grain_sectors,
+                            std::uint64_t gtes_per_gt) noexcept {
+  return divide_up(divide_up(capacity_sectors, grain_sectors), gtes_per_gt);
+}
+
+SparseHeader SparseHeader::decode(const std::string& name, Bytes in) {
+  SparseHeader header;
+  header.version = load_le<std::uint32_t>(in, 4);
+  header.flags = load_le<std::uint32_t>(in, 8);
+  header.capacity = load_le<std::uint64_t>(in, 12);
+  header.grain_sectors = load_le<std::uint64_t>(in, 20);
+  header.descriptor_sector = load_le<std::uint64_t>(in, 28);
+  header.descriptor_sectors = load_le<std::uint64_t>(in, 36);
+  header.gtes_per_gt = load_le<std::uint32_t>(in, 44);
+  header.rgd_sector = load_le<std::uint64_t>(in, 48);
+  header.gd_sector = load_le<std::uint64_t>(in, 56);
+  header.overhead = load_le<std::uint64_t>(in, 64);
+  header.unclean = in[72] != std::byte{0};
+  header.compression = load_le<std::uint16_t>(in, 77);
+
+  if (load_le<std::uint32_t>(in, 0) != kSparseMagic) throw_corrupt(name, "the magic number of the header is missing");
+  if (header.version > 3)
+    throw Error(VMDK_ERR_UNSUPPORTED, name + ": header version " + std::to_string(header.version) + " is not known");
+  const std::uint32_t unknown = header.flags & kIncompatibleFlags & ~(kCompressed | kMarkers);
+  if (unknown != 0)
+    throw Error(VMDK_ERR_UNSUPPORTED,
+                name + ": the header has flags that are not known (" + std::to_string(unknown) + ")");
+  if ((header.flags & kNewlineTest) != 0) check_newlines(name, in);
+  if (header.capacity > kMaxSectors)
+    throw_corrupt(name, "the capacity of " + std::to_string(header.capacity) + " sectors is more than 2^63 bytes");
+  check_compression(name, header);
+  if (header.is_carrier()) return header;
+  check_grain_size(name, header.grain_sectors);
+  if (header.gtes_per_gt == 0) throw_corrupt(name, "the header says that a grain table has 0 entries");
+  return header;
+}
+
+}  // namespace vmdk

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include "util/worker_pool.h"
+
+#include <algorithm>
+#include <exception>
+
+namespace vmdk {
+
+WorkerPool::~WorkerPool() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+// Fewer threads than wanted, or none, is slower and nothing else.
+void WorkerPool::start() noexcept {
+  started_ = true;
+  try {
+    threads_.reserve(wanted_);
+    busy_.reserve(wanted_);
+    while (threads_.size() < wanted_) threads_.emplace_back([this] { run(); });
+  } catch (const std::exception&) {
+    wanted_ = static_cast<unsigned>(threads_.size());
+  }
+}
+
+void WorkerPool::call(Workload& load) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!started_) start();
+    // One call for each idle worker is enough; each goes on while there is work.
+    const auto pending = static_cast<std::size_t>(std::count(calls_.begin(), calls_.end(), &load));
+    if (threads_.empty() || busy_.size() + pending >= threads_.size()) return;
+    try {
+      calls_.push_back(&load);
+    } catch (const std::exception&) {
+      return;
+    }
+  }
+  wake_.notify_one();
+}
+
+void WorkerPool::forget(Workload& load) noexcept {
+  std::unique_lock lock(mutex_);
+  calls_.erase(std::remove(calls_.begin(), calls_.end(), &load), calls_.end());
+  done_.wait(lock, [&] { return std::find(busy_.begin(), busy_.end(), &load) == busy_.end(); });
+}
+
+void WorkerPool::run() noexcept {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return stop_ || !calls_.empty(); });
+    if (stop_) return;
+    Workload* const load = calls_.front();
+    calls_.pop_front();
+    busy_.push_back(load);  // has room: see start()
+    lock.unlock();
+    while (load->work()) {
+    }
+    lock.lock();
+    busy_.erase(std::find(busy_.begin(), busy_.end(), load));
+    done_.notify_all();
+  }
+}
+
+}  // namespace vmdk
