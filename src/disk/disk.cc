@@ -22,10 +22,12 @@ std::size_t Link::slot_at(std::uint64_t offset) const noexcept {
 // how far each link holds nothing is remembered, so that it is asked once.
 class Disk::Walk final {
  public:
-  Walk(const std::vector<Link>& links, std::uint64_t offset, std::uint64_t end)
-      : links_(links), offset_(offset), end_(end) {
-    if (links.size() > few_.size()) many_.resize(links.size());
+  Walk(const Disk& disk, std::uint64_t offset, std::uint64_t size)
+      : links_(disk.links_), memo_(disk.memo_), offset_(offset), end_(offset + size) {
+    if (links_.size() > few_.size()) many_.resize(links_.size());
     absent_until_ = many_.empty() ? few_.data() : many_.data();
+    // What is remembered is cut into cells, which would cut a long read into as many pieces.
+    use_memo_ = memo_.cell_bytes() != 0 && size <= memo_.cell_bytes();
   }
 
   bool done() const noexcept { return offset_ == end_; }
@@ -34,14 +36,24 @@ class Disk::Walk final {
 
   DiskRun next() {
     std::uint64_t until = end_;  // where this run ends at the latest
-    for (std::size_t i = 0; i < links_.size(); ++i) {
+    std::uint64_t cell_begin = 0;
+    std::size_t first = 0;
+    if (use_memo_) {
+      cell_begin = offset_ - offset_ % memo_.cell_bytes();
+      until = std::min(until, cell_begin + memo_.cell_bytes());
+      first = memo_.absent_links(offset_);
+    }
+    bool whole_cell = use_memo_;  // do the links so far hold nothing in all of it?
+    for (std::size_t i = first; i < links_.size(); ++i) {
       const Link& link = links_[i];
       if (offset_ < absent_until_[i]) {
         until = std::min(until, absent_until_[i]);
+        whole_cell = false;  // not known any more
         continue;
       }
       if (offset_ >= link.capacity) {  // a parent smaller than its child
         absent_until_[i] = UINT64_MAX;
+        whole_cell = whole_cell && cell_begin >= link.capacity;
         continue;
       }
       const std::size_t at = link.slot_at(offset_);
@@ -49,10 +61,14 @@ class Disk::Walk final {
       const std::uint64_t within = offset_ - slot.begin;
       const std::uint64_t size = std::min(until - offset_, slot.extent->size() - within);
       DiskRun found{map(i, at, within, size), static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(at)};
-      if (found.run.kind != RunKind::absent) return found;
+      if (found.run.kind != RunKind::absent) {
+        if (whole_cell && i > first) memo_.learn(offset_, i);
+        return found;
+      }
       absent_until_[i] = offset_ + found.run.size;
       until = absent_until_[i];
     }
+    if (whole_cell && first < links_.size()) memo_.learn(offset_, links_.size());
     return {{RunKind::absent, false, 0, until - offset_, UINT64_MAX}};
   }
 
@@ -67,7 +83,9 @@ class Disk::Walk final {
   }
 
   const std::vector<Link>& links_;
+  ChainMemo& memo_;
   std::uint64_t offset_, end_;
+  bool use_memo_;
   std::array<std::uint64_t, 16> few_{};
   std::vector<std::uint64_t> many_;
   std::uint64_t* absent_until_;
@@ -82,7 +100,7 @@ void Disk::check_range(std::uint64_t offset, std::uint64_t size) const {
 
 void Disk::read(std::uint64_t offset, MutableBytes out) const {
   check_range(offset, out.size());
-  for (Walk walk(links_, offset, offset + out.size()); !walk.done();) {
+  for (Walk walk(*this, offset, out.size()); !walk.done();) {
     const DiskRun found = walk.next();
     const MutableBytes piece = out.first(static_cast<std::size_t>(found.run.size));
     if (found.run.kind == RunKind::data) {
@@ -102,7 +120,7 @@ void Disk::read(std::uint64_t offset, MutableBytes out) const {
 
 DiskRun Disk::map(std::uint64_t offset, std::uint64_t size) const {
   check_range(offset, size);
-  return Walk(links_, offset, offset + size).next();
+  return Walk(*this, offset, size).next();
 }
 
 std::string descriptor_utf8(const Link& link, std::string_view text) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "disk/chain_memo.h"
 #include "extent/extent.h"
 #include "extent/grain_cache.h"
 #include "extent/table_cache.h"
@@ -59,7 +60,7 @@ class Disk final {
   };
 
   // `links` is not empty; its first one is the disk that was opened.
-  Disk(Parts parts, std::vector<Link> links) : parts_(std::move(parts)), links_(std::move(links)) {}
+  Disk(Parts parts, std::vector<Link> links) : parts_(std::move(parts)), links_(std::move(links)), memo_(links_) {}
 
   std::uint64_t capacity() const noexcept { return links_.front().capacity; }
   const std::vector<Link>& links() const noexcept { return links_; }
@@ -79,6 +80,7 @@ class Disk final {
 
   Parts parts_;  // outlives the links
   std::vector<Link> links_;
+  mutable ChainMemo memo_;
 };
 
 // Bytes of a descriptor as UTF-8: converted from its code page, or as they stand where that fails.

@@ -126,8 +126,9 @@ std::unique_ptr<Extent> open_hosted(const File& file, Bytes beginning, const Ext
   return std::make_unique<SparseExtent>(file, std::move(layout), facts, parts.shared);
 }
 
-std::unique_ptr<Extent> open_cowd(const File& file, Bytes beginning, const ExtentLine& line, const ExtentParts& parts) {
-  if (beginning.size() < kCowdHeaderSize) check_inside(file, 0, kCowdHeaderSize);
+std::unique_ptr<Extent> open_cowd(const File& file, const ExtentLine& line, const ExtentParts& parts) {
+  std::array<std::byte, kCowdHeaderSize> beginning;
+  file.read_at(0, beginning);
   const CowdHeader header = CowdHeader::decode(file.name(), beginning);
   check_capacity(file, header.capacity, line.sectors, header.grain_sectors);
   GrainLayout layout;
@@ -165,13 +166,13 @@ std::unique_ptr<Extent> open_flat(const File& file, const ExtentLine& line) {
 std::unique_ptr<Extent> open_extent(const File& file, const ExtentLine& line, const ExtentParts& parts) {
   const bool sparse = line.type == ExtentType::sparse || line.type == ExtentType::vmfs_sparse;
   if (!sparse && line.type != ExtentType::se_sparse) return open_flat(file, line);  // raw, whatever the bytes look like
-  std::array<std::byte, kCowdHeaderSize> buffer;
+  std::array<std::byte, kSparseHeaderSize> buffer;
   const Bytes beginning(buffer.data(), static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), file.size())));
   file.read_at(0, MutableBytes(buffer).first(beginning.size()));
   const vmdk_file_kind kind = kind_of(beginning);
   if (beginning.size() < kSparseHeaderSize) check_inside(file, 0, kSparseHeaderSize);
   if (sparse && kind == VMDK_FILE_KIND_SPARSE) return open_hosted(file, beginning, line, parts);
-  if (sparse && kind == VMDK_FILE_KIND_COWD) return open_cowd(file, beginning, line, parts);
+  if (sparse && kind == VMDK_FILE_KIND_COWD) return open_cowd(file, line, parts);
   if (!sparse && kind == VMDK_FILE_KIND_SE_SPARSE) return open_se(file, beginning, line, parts);
   throw_corrupt(file.name(), std::string("the descriptor says that it is a ") +
                                  (sparse ? "sparse" : "seSparse") + " extent, but its first bytes do not");

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <set>
+#include <unordered_map>
 
 #include "disk/extent_opener.h"
 #include "disk/names.h"
@@ -98,7 +98,9 @@ class Opener final {
   std::unique_ptr<File> open_member_or_file(const std::string& path, std::optional<std::string>& member);
   std::unique_ptr<File> enter_tar(std::unique_ptr<File> tar, const std::optional<std::string>& member);
   bool is_disk(const File& file) const;
+  // Null if there is none and the extent is to be read without one.
   std::unique_ptr<File> find_descriptor(const File& data, vmdk_file_kind kind);
+  std::string substitute_text(const File& file, Bytes beginning) const;
   bool names(const File& descriptor, std::string_view data_file) const;
 
   Link open_link(std::unique_ptr<File> file, std::uint32_t number, bool entry);
@@ -118,8 +120,8 @@ class Opener final {
   const OpenOptions& options_;
   Disk::Parts parts_;
   TarFileSystem* tar_ = nullptr;  // where parts_.files is one
-  std::map<std::string, Use> uses_;          // by identity
-  std::map<std::string, File*> flat_names_;  // files of flat extents of the link being opened, by name
+  std::unordered_map<std::string, Use> uses_;          // by identity
+  std::unordered_map<std::string, File*> flat_names_;  // files of flat extents of the link being opened, by name
 };
 
 // -- The file the caller named
@@ -225,13 +227,26 @@ std::unique_ptr<File> Opener::find_descriptor(const File& data, vmdk_file_kind k
                                           file->name()).with_hint("open one of these descriptors");
     found = std::move(file);
   }
-  if (!found)
-    throw Error(VMDK_ERR_NOT_FOUND,
+  if (!found) {
+    const bool alone = kind == VMDK_FILE_KIND_SPARSE;  // tells enough to be read by itself
+    if (alone && options_.recover) return nullptr;
+    Error error(VMDK_ERR_NOT_FOUND,
                 data.name() + ": is " + (header ? "an extent without a descriptor" : "the raw data of an extent") +
                     ", and no descriptor that names it is beside it" +
                     (expected.empty() ? "" : " (" + printable(expected) + " is expected)"));
+    if (alone) throw std::move(error).with_hint("open with --recover (VMDK_OPEN_RECOVER) to read the extent by itself");
+    throw error;
+  }
   parts_.reporter->note(data.name() + ": is an extent; its descriptor " + found->name() + " is opened");
   return found;
+}
+
+// What the descriptor of a hosted sparse extent that has lost its own must have said.
+std::string Opener::substitute_text(const File& file, Bytes beginning) const {
+  const SparseHeader header = SparseHeader::decode(file.name(), beginning);
+  parts_.reporter->warn(file.name() + ": has no descriptor; its header is taken for the whole disk");
+  return std::string("version=1\ncreateType=\"") + (header.compressed() ? "streamOptimized" : "monolithicSparse") +
+         "\"\nRW " + std::to_string(header.capacity) + " SPARSE \"" + std::string(base_name(file.name())) + "\"\n";
 }
 
 // -- A link
@@ -247,7 +262,8 @@ std::string Opener::embedded_text(const File& file, Bytes beginning) const {
                                    std::to_string(file.size()) + " bytes)");
   std::string text = read_text(file, header.descriptor_sector * kSectorSize, header.descriptor_sectors * kSectorSize,
                                options_.descriptor_limits.max_bytes);
-  if (text.empty() || looks_like_descriptor(text) || looks_encrypted(text)) return text;
+  if (text.find_first_not_of(" \t\r\n") == std::string::npos) return {};
+  if (looks_like_descriptor(text) || looks_encrypted(text)) return text;
   if (is_binary(text))
     throw Error(VMDK_ERR_ENCRYPTED, file.name() + ": its descriptor is not text: the disk is encrypted (or damaged)");
   throw_corrupt(file.name(), "its descriptor begins with " + quoted(text.substr(0, 60)) + ", which no descriptor does");
@@ -261,13 +277,17 @@ Link Opener::open_link(std::unique_ptr<File> file, std::uint32_t number, bool en
   if (text.empty() && kind != VMDK_FILE_KIND_DESCRIPTOR && kind != VMDK_FILE_KIND_ENCRYPTED) {
     if (!entry)
       throw Error(VMDK_ERR_NOT_VMDK, file->name() + ": is to be a parent, but holds no descriptor");
-    file = find_descriptor(*file, kind);
-    kind = VMDK_FILE_KIND_DESCRIPTOR;
+    if (auto descriptor = find_descriptor(*file, kind)) {
+      file = std::move(descriptor);
+      kind = VMDK_FILE_KIND_DESCRIPTOR;
+    } else {
+      text = substitute_text(*file, all_of(beginning));
+    }
   }
   Link link;
   link.embedded = kind == VMDK_FILE_KIND_SPARSE;
   link.member = tar_ != nullptr;
-  if (!link.embedded) text = read_text(*file, 0, file->size(), options_.descriptor_limits.max_bytes);
+  if (!link.embedded && text.empty()) text = read_text(*file, 0, file->size(), options_.descriptor_limits.max_bytes);
   if (looks_encrypted(text)) throw Error(VMDK_ERR_ENCRYPTED, file->name() + ": is the descriptor of an encrypted disk");
   link.descriptor = Descriptor::parse(file->name(), text, options_.descriptor_limits);
   if (link.descriptor.extents.empty()) throw_corrupt(file->name(), "its descriptor has no extents");
@@ -352,17 +372,21 @@ std::unique_ptr<File> Opener::find_file(const Link& link, const std::string& raw
     throw Error(VMDK_ERR_UNSUPPORTED, from.name() + ": the extent " + quoted(raw) + " is an object of a datastore, not a file");
   const std::string utf8 = descriptor_utf8(link, raw);
   std::optional<Error> denied;
-  const auto candidates = candidate_names(utf8, raw, NameUse::extent);
-  for (const std::string& name : candidates) {
+  const auto try_name = [&](const std::string& name) -> std::unique_ptr<File> {
     try {
-      auto file = parts_.files->open_named(from, name);
-      if (!file) continue;
-      if (name != candidates.front()) parts_.reporter->note(from.name() + ": for " + quoted(utf8) + " the file " + file->name() + " is opened");
-      return file;
+      return parts_.files->open_named(from, name);
     } catch (const Error& error) {
       if (error.status() != VMDK_ERR_PATH_DENIED) throw;
       if (!denied) denied = error;
+      return nullptr;
     }
+  };
+  if (auto file = try_name(utf8)) return file;
+  for (const std::string& name : candidate_names(utf8, raw, NameUse::extent)) {
+    auto file = name == utf8 ? nullptr : try_name(name);
+    if (!file) continue;
+    parts_.reporter->note(from.name() + ": for " + quoted(utf8) + " the file " + file->name() + " is opened");
+    return file;
   }
   if (denied) throw *denied;
   const std::string other = same_but_case(parts_.files->siblings(from), utf8);

@@ -95,9 +95,21 @@ std::uint32_t GrainTable::directory_entry(std::uint64_t directory_sector, std::u
 }
 
 GrainTable::Table GrainTable::find_table(std::uint64_t index) const {
+  std::atomic<std::uint64_t>& memo = memo_[index % kMemo];
+  const std::uint64_t known = memo.load(std::memory_order_relaxed);
+  if (known >> 32 == index && known != 0) return {known & UINT32_MAX, false};
+  const Table table = look_up_table(index);
+  if (table.sector > kZero && !table.redundant && index <= UINT32_MAX)
+    memo.store(index << 32 | table.sector, std::memory_order_relaxed);
+  return table;
+}
+
+GrainTable::Table GrainTable::look_up_table(std::uint64_t index) const {
   if (index >= layout_.gd_entries) return {kAbsent, false};
-  std::string problem = "the grain directory does not lie inside the file";
-  if (!gd_lost_) {
+  std::string problem;
+  if (gd_lost_) {
+    problem = "the grain directory does not lie inside the file";
+  } else {
     const std::uint32_t entry = directory_entry(layout_.gd_sector, index);
     if (entry == kZero || (entry > kZero && is_table(index, entry))) return {entry, false};
     if (entry != kAbsent) {
@@ -108,8 +120,8 @@ GrainTable::Table GrainTable::find_table(std::uint64_t index) const {
       if (!layout_.rgd_sector) return {kAbsent, false};
       const std::uint32_t copy = directory_entry(*layout_.rgd_sector, index);
       if (copy <= kZero || !is_table(index, copy)) return {kAbsent, false};
-      problem = "grain table " + std::to_string(index) + " is missing in the grain directory, but its redundant copy "
-                "is at sector " + std::to_string(copy);
+      problem = "grain table " + std::to_string(index) +
+                " is missing in the grain directory, but its redundant copy is at sector " + std::to_string(copy);
     }
   }
   if (!shared_.recover || !layout_.rgd_sector) throw_damaged(problem);

@@ -5,6 +5,7 @@
 #ifndef VMDK_EXTENT_GRAIN_TABLE_H
 #define VMDK_EXTENT_GRAIN_TABLE_H
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -61,6 +62,7 @@ class GrainTable final {
   };
 
   Table find_table(std::uint64_t index) const;
+  Table look_up_table(std::uint64_t index) const;
   bool is_table(std::uint64_t index, std::uint32_t sector) const noexcept;
   std::uint32_t directory_entry(std::uint64_t directory_sector, std::uint64_t index) const;
   std::size_t entries(std::uint64_t grain, const Table& table, std::span<std::uint32_t> out) const;
@@ -83,6 +85,10 @@ class GrainTable final {
   std::uint64_t grains_;
   bool gd_lost_ = false;  // the primary directory is not inside the file
   std::vector<SectorRange> metadata_;
+
+  // Tables of the primary directory found lately: the lower half is the sector, the upper the index.
+  static constexpr std::size_t kMemo = 32;
+  mutable std::array<std::atomic<std::uint64_t>, kMemo> memo_{};
 
   mutable std::atomic<std::uint64_t> recovered_{0};
   mutable std::mutex mutex_;

@@ -45,7 +45,7 @@ ReadAhead::Slot* ReadAhead::find(std::uint64_t grain) noexcept {
 // One that holds nothing, or what the reader has passed or will not reach soon.
 ReadAhead::Slot* ReadAhead::free_slot() noexcept {
   for (Slot& slot : slots_) {
-    const bool wanted = slot.grain >= position_ && slot.grain < limit_;
+    const bool wanted = slot.grain >= begin_ && slot.grain < limit_;
     if (slot.state == State::empty || (slot.state != State::running && slot.readers == 0 && !wanted)) return &slot;
   }
   return nullptr;
@@ -60,6 +60,7 @@ void ReadAhead::plan(std::uint64_t first, std::uint64_t count) {
   limit_ = ahead ? std::min(end + kMaxGrainsAhead, grains_) : count > 1 ? end : 0;
   // Grains from next_ on are not begun yet, if next_ is where this reader is going.
   if (!ahead || next_ < first || next_ > limit_) next_ = first;
+  begin_ = first;
   position_ = end;
 }
 

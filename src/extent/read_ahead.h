@@ -65,6 +65,7 @@ class ReadAhead final : private Workload {
   std::condition_variable changed_;
   std::vector<Slot> slots_;
   std::uint64_t next_ = 0, limit_ = 0;  // grains that may be claimed
+  std::uint64_t begin_ = 0;             // of the read that is going on
   std::uint64_t position_ = 0;          // where a reader in order goes on
   unsigned streak_ = 0;                 // reads in order so far
   bool stop_ = false;

@@ -66,7 +66,7 @@ std::unique_ptr<File> CallbackFileSystem::open(const std::string& name) {
 
 // There are no links here, so that the text of the name decides.
 std::unique_ptr<File> CallbackFileSystem::open_named(const File& from, const std::string& name) {
-  check_name(printable(from.name()), name);
+  check_name(from.name(), name);
   if (!any_path_ && (is_absolute(name) || climbs(name)))
     throw Error(VMDK_ERR_PATH_DENIED, printable(from.name()) + ": names the file \"" + printable(name) +
                                           "\", which is outside its directory")

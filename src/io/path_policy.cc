@@ -139,17 +139,21 @@ int open_beneath(int dir, const std::string& name, int flags, Resolver resolver)
 
 void check_name(const std::string& from, const std::string& name) {
   const auto deny = [&](const char* why) {
-    std::string shown = name.substr(0, 200);
-    if (shown.size() < name.size()) shown += "...";
-    throw Error(VMDK_ERR_PATH_DENIED, from + ": names the file \"" + shown + "\", which " + why);
+    const std::string shown = printable(std::string_view(name).substr(0, 200));
+    throw Error(VMDK_ERR_PATH_DENIED, from + ": names the file \"" + shown + (name.size() > 200 ? "...\"" : "\"") +
+                                          ", which " + why);
   };
-  if (split(name).empty()) deny("is no name of a file");
   if (name.size() > kMaxName) deny("is longer than 4095 bytes");
-  for (const char c : name)
+  bool any = false;  // is there a component that is one?
+  std::size_t length = 0;
+  for (const char c : name) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) deny("contains a control character");
+    length = c == '/' ? 0 : length + 1;
+    if (length > kMaxComponent) deny("has a component longer than 255 bytes");
+    any = any || (c != '/' && c != '.');
+  }
+  if (!any) deny("is no name of a file");
   if (name.back() == '/') deny("ends in a slash");
-  for (const std::string& part : split(name))
-    if (part.size() > kMaxComponent) deny("has a component longer than 255 bytes");
 }
 
 bool is_absolute(const std::string& name) noexcept { return !name.empty() && name.front() == '/'; }

@@ -90,7 +90,8 @@ class PosixFile final : public File {
   std::uint64_t stored_bytes() const override { return stored_; }
   const std::string& name() const override { return name_; }
   std::string identity() const override {
-    return std::to_string(device_) + ":" + std::to_string(inode_);
+    const std::array<std::uint64_t, 2> both{device_, inode_};
+    return {reinterpret_cast<const char*>(both.data()), sizeof both};
   }
 
   const Way& way() const noexcept { return way_; }
@@ -185,7 +186,20 @@ UniqueFd PosixFileSystem::reopen(const PosixFile& file) const {
   return fd;
 }
 
-// Looks first (O_PATH opens nothing that could act or block), then opens what was looked at.
+// What `way` leads to, without opening it: opening alone can act on a device, and blocks at a FIFO.
+// Returns 0 or an errno value.
+int PosixFileSystem::look_at(const Way& way, struct stat& seen) const {
+  // A file in the directory itself that is no link needs no descriptor to be looked at.
+  if (way.beneath && way.name.find('/') == std::string::npos) {
+    if (::fstatat(way.directory->fd.get(), way.name.c_str(), &seen, AT_SYMLINK_NOFOLLOW) != 0) return errno;
+    if (!S_ISLNK(seen.st_mode)) return 0;
+  }
+  const UniqueFd look(open_fd(way, O_PATH | O_CLOEXEC));
+  if (!look.ok()) return -look.get();
+  return ::fstat(look.get(), &seen) == 0 ? 0 : errno;
+}
+
+// Looks first, then opens, and makes sure that this opened what was looked at.
 std::unique_ptr<File> PosixFileSystem::open_way(Way way, std::string shown, bool trusted) {
   const auto fail = [&](int os_error) -> std::unique_ptr<File> {
     if (!trusted && os_error == EXDEV)
@@ -197,10 +211,8 @@ std::unique_ptr<File> PosixFileSystem::open_way(Way way, std::string shown, bool
     if (!trusted && (os_error == ENOENT || os_error == ENOTDIR)) return nullptr;
     throw_os_error(shown, "cannot be opened", os_error);
   };
-  const UniqueFd look(open_fd(way, kLookFlags));
-  if (!look.ok()) return fail(-look.get());
   struct stat seen {}, st {};
-  if (::fstat(look.get(), &seen) != 0) return fail(errno);
+  if (const int error = look_at(way, seen); error != 0) return fail(error);
   const bool device = S_ISBLK(seen.st_mode) && (trusted || policy_.any_path);
   if (!S_ISREG(seen.st_mode) && !device) {
     throw Error(trusted ? VMDK_ERR_NOT_VMDK : VMDK_ERR_PATH_DENIED,
@@ -245,7 +257,7 @@ const PosixFileSystem::Directory& PosixFileSystem::directory_of(const PosixFile&
 }
 
 std::unique_ptr<File> PosixFileSystem::open_named(const File& from, const std::string& name) {
-  check_name(printable(from.name()), name);
+  check_name(from.name(), name);
   const Directory& home = directory_of(static_cast<const PosixFile&>(from));
   if (policy_.any_path) return open_way({&home, name, false}, join(home.path, name), false);
   if (is_absolute(name) || climbs(name)) return open_outside(from, home, name);

@@ -13,6 +13,8 @@
 #include "io/file.h"
 #include "io/path_policy.h"
 
+struct stat;
+
 namespace vmdk {
 
 struct PathPolicy {
@@ -55,6 +57,7 @@ class PosixFileSystem final : public FileSystem {
   std::unique_ptr<File> open_way(Way way, std::string shown, bool trusted);
   std::unique_ptr<File> open_outside(const File& from, const Directory& home, const std::string& name);
   int open_fd(const Way& way, int flags) const;
+  int look_at(const Way& way, struct stat& seen) const;
   UniqueFd reopen(const PosixFile& file) const;
 
   PathPolicy policy_;

@@ -185,7 +185,7 @@ std::string TarFileSystem::directory_of(const File& from) const {
 }
 
 std::unique_ptr<File> TarFileSystem::open_named(const File& from, const std::string& name) {
-  check_name(printable(from.name()), name);
+  check_name(from.name(), name);
   const std::string wanted = normalize(is_absolute(name) ? name : directory_of(from) + "/" + name);
   const auto at = by_path_.find(wanted);
   return at == by_path_.end() ? nullptr : open_member(*at->second);

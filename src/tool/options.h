@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// The options every verb takes, and the open disk they lead to.
+#pragma once
+
+#include <vmdk/vmdk.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "command_line.h"
+#include "messages.h"
+#include "progress.h"
+
+namespace vmdk_tool {
+
+class CommonOptions {
+ public:
+  // Adds them to a verb's command line.
+  void add_to(CommandLine& line);
+  // Looks at the values once the line is parsed; throws UsageError.
+  void check();
+
+  ProgressMode progress() const { return progress_; }
+  bool quiet() const { return quiet_; }
+  bool verbose() const { return verbose_; }
+  // Threads a verb that moves data may use: what --threads says, or else as
+  // many as there are processors.
+  std::uint32_t threads() const;
+
+ private:
+  friend class DiskHandle;
+
+  std::vector<std::string> allowed_paths_;
+  bool any_path_ = false;
+  bool recover_ = false;
+  bool no_parent_ = false;
+  bool quiet_ = false;
+  bool verbose_ = false;
+  std::string member_;
+  std::string encoding_;
+  std::string threads_text_;
+  std::string progress_text_ = "auto";
+  std::uint32_t threads_ = 0;  // 0: not said
+  ProgressMode progress_ = ProgressMode::automatic;
+};
+
+// What a disk is opened for. Only moving data is worth threads.
+enum class Work { tables, data };
+
+// An open disk. The getters may be called from any thread; every failure is
+// a Failure with the library's words.
+class DiskHandle {
+ public:
+  DiskHandle(const std::string& path, const CommonOptions& options, Work work);
+  ~DiskHandle();
+  DiskHandle(const DiskHandle&) = delete;
+  DiskHandle& operator=(const DiskHandle&) = delete;
+
+  const std::string& path() const { return path_; }
+  vmdk_info info(std::uint32_t link = 0) const;
+  vmdk_extent_info extent(std::uint32_t link, std::uint32_t index) const;
+  // A text of vmdk_get_text(); nothing where there is no such key.
+  std::optional<std::string> text(std::uint32_t link, const std::string& key) const;
+  // The name of a key, 0 <= index < info(link).key_count.
+  std::string key(std::uint32_t link, std::uint32_t index) const;
+  // The file of an extent as it was opened; empty without one.
+  std::string extent_file(std::uint32_t link, std::uint32_t index) const;
+  vmdk_run map(std::uint64_t offset, std::uint64_t size) const;
+  void read(std::uint64_t offset, std::span<std::byte> out) const;
+
+ private:
+  std::string path_;
+  Verbosity verbosity_;
+  vmdk_disk* disk_ = nullptr;
+};
+
+// Throws a Failure if writing `output` would destroy a file that `disk` rests
+// on.
+void refuse_own_file(const DiskHandle& disk, const std::string& output);
+
+}  // namespace vmdk_tool
