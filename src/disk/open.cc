@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 #include <unordered_map>
 
 #include "disk/extent_opener.h"
@@ -113,6 +112,8 @@ class Opener final {
   void use(const File& file, std::uint32_t link, File* flat);
 
   Link open_parent(const Link& child, std::uint32_t number);
+  std::optional<Link> try_parent(const Link& child, const std::string& name, std::uint32_t number,
+                                 std::optional<Error>& failure);
   bool fits(const Link& child, const Link& parent, std::optional<Error>& mismatch) const;
 
   Shared shared() const { return {*parts_.tables, *parts_.reporter, options_.recover}; }
@@ -146,8 +147,8 @@ std::unique_ptr<File> Opener::open_member_or_file(const std::string& path, std::
         auto file = parts_.files->open(path.substr(0, colon));
         member = path.substr(colon + 1);
         return file;
-      } catch (const Error& other) {
-        if (other.status() != VMDK_ERR_NOT_FOUND) throw;
+      } catch (const Error&) {
+        // Not the colon that separates: what was said of the whole name counts.
       }
     }
     throw;
@@ -421,6 +422,23 @@ bool Opener::fits(const Link& child, const Link& parent, std::optional<Error>& m
   return true;
 }
 
+// The disk that `name` leads to, if it is there and the parent that is looked for. Else `failure` keeps
+// what was wrong with the first one that was there, or not allowed.
+std::optional<Link> Opener::try_parent(const Link& child, const std::string& name, std::uint32_t number,
+                                       std::optional<Error>& failure) {
+  flat_names_.clear();
+  try {
+    auto file = parts_.files->open_named(*child.files[0], name);
+    if (!file) return std::nullopt;
+    Link parent = open_link(std::move(file), number, false);
+    if (fits(child, parent, failure)) return parent;
+  } catch (const Error& error) {
+    if (!failure || failure->status() == VMDK_ERR_PATH_DENIED) failure = error;
+  }
+  std::erase_if(uses_, [&](const auto& entry) { return entry.second.link == number; });
+  return std::nullopt;
+}
+
 Link Opener::open_parent(const Link& child, std::uint32_t number) {
   const File& from = *child.files[0];
   const auto hint = child.descriptor.find("parentFileNameHint");
@@ -429,27 +447,21 @@ Link Opener::open_parent(const Link& child, std::uint32_t number) {
                                              hex8(child.descriptor.parent_cid) + ", but does not name its file")
         .with_hint("open with --no-parent (VMDK_OPEN_NO_PARENT) to read what it holds itself");
   const std::string utf8 = descriptor_utf8(child, *hint);
-  auto candidates = candidate_names(utf8, *hint, NameUse::parent);
-  if (const std::string other = same_but_case(parts_.files->siblings(from), utf8); !other.empty())
-    candidates.push_back(other);
-  std::optional<Error> failure;  // of the first file that was there, or was not allowed
-  std::set<std::string> tried;
-  for (const std::string& name : candidates) {
-    flat_names_.clear();
-    try {
-      auto file = parts_.files->open_named(from, name);
-      if (!file || !tried.insert(file->identity()).second) continue;
-      Link parent = open_link(std::move(file), number, false);
-      if (fits(child, parent, failure)) {
-        if (parent.capacity != child.capacity)
-          parts_.reporter->note(from.name() + ": has " + std::to_string(child.capacity) + " bytes, its parent " +
-                                parent.files[0]->name() + " " + std::to_string(parent.capacity));
-        return parent;
-      }
-    } catch (const Error& error) {
-      if (!failure || failure->status() == VMDK_ERR_PATH_DENIED) failure = error;
-    }
-    std::erase_if(uses_, [&](const auto& entry) { return entry.second.link == number; });
+  std::optional<Error> failure;
+  std::optional<Link> parent;
+  for (const std::string& name : candidate_names(utf8, *hint, NameUse::parent)) {
+    parent = try_parent(child, name, number, failure);
+    if (parent) break;
+  }
+  if (!parent && (!failure || failure->status() == VMDK_ERR_PATH_DENIED)) {
+    const std::string other = same_but_case(parts_.files->siblings(from), utf8);
+    if (!other.empty()) parent = try_parent(child, other, number, failure);
+  }
+  if (parent) {
+    if (parent->capacity != child.capacity)
+      parts_.reporter->note(from.name() + ": has " + std::to_string(child.capacity) + " bytes, its parent " +
+                            parent->files[0]->name() + " " + std::to_string(parent->capacity));
+    return std::move(*parent);
   }
   if (failure) throw *failure;
   throw Error(VMDK_ERR_PARENT_MISSING, from.name() + ": its parent " + quoted(utf8) + " is missing")

@@ -21,7 +21,7 @@ ReadAhead::ReadAhead(const GrainSource& source, WorkerPool& pool, unsigned threa
     : source_(source), pool_(pool), grain_bytes_(grain_bytes), extent_bytes_(extent_bytes),
       grains_(divide_up(extent_bytes, grain_bytes)) {
   const std::uint64_t fit = kMaxBytesAhead / grain_bytes;
-  slots_.resize(static_cast<std::size_t>(std::clamp<std::uint64_t>(fit, threads, std::uint64_t{threads} * 16)));
+  slots_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(fit, std::uint64_t{threads} * 16)));
 }
 
 ReadAhead::~ReadAhead() {

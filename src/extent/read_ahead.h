@@ -29,7 +29,9 @@ class GrainSource {
 // Any number of readers; the order that is followed is that of the last one.
 class ReadAhead final : private Workload {
  public:
-  // `source` and `pool` outlive it.
+  static constexpr std::uint64_t kMaxGrainBytes = 1 << 20;
+
+  // `source` and `pool` outlive it. Grains are at most kMaxGrainBytes.
   ReadAhead(const GrainSource& source, WorkerPool& pool, unsigned threads, std::uint64_t grain_bytes,
             std::uint64_t extent_bytes);
   ~ReadAhead();

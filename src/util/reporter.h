@@ -8,6 +8,8 @@
 #include <mutex>
 #include <string>
 
+#include "util/text.h"
+
 namespace vmdk {
 
 class Reporter final {
@@ -21,7 +23,7 @@ class Reporter final {
   void say(vmdk_level level, const std::string& message) {
     if (fn_ == nullptr) return;
     const std::lock_guard lock(mutex_);
-    fn_(user_, level, message.c_str());
+    fn_(user_, level, printable(message).c_str());
   }
 
   vmdk_message_fn fn_;

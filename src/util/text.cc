@@ -51,7 +51,7 @@ class Converter final {
   Converter(const Converter&) = delete;
   Converter& operator=(const Converter&) = delete;
 
-  bool ok() const noexcept { return handle_ != kFailed; }
+  bool ok() const noexcept { return handle_ != reinterpret_cast<iconv_t>(-1); }
 
   std::optional<std::string> convert(std::string_view text) {
     std::string out;
@@ -69,7 +69,6 @@ class Converter final {
   }
 
  private:
-  static inline const iconv_t kFailed = reinterpret_cast<iconv_t>(-1);
   iconv_t handle_;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "util/worker_pool.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <exception>
 
@@ -15,9 +17,13 @@ WorkerPool::~WorkerPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-// Fewer threads than wanted, or none, is slower and nothing else.
+// Fewer threads than wanted, or none, is slower and nothing else. Signals are the program's business:
+// they do not arrive on our threads.
 void WorkerPool::start() noexcept {
   started_ = true;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
     threads_.reserve(wanted_);
     busy_.reserve(wanted_);
@@ -25,6 +31,7 @@ void WorkerPool::start() noexcept {
   } catch (const std::exception&) {
     wanted_ = static_cast<unsigned>(threads_.size());
   }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void WorkerPool::call(Workload& load) noexcept {
