@@ -239,6 +239,14 @@ void GrainTable::sectors(std::uint64_t grain, std::span<std::uint32_t> out) cons
   }
 }
 
+std::uint32_t GrainTable::peek_next(std::uint64_t grain) const {
+  const std::uint64_t within = grain % layout_.gtes_per_gt * kEntrySize;
+  const std::uint64_t known = memo_[grain / layout_.gtes_per_gt % kMemo].load(std::memory_order_relaxed);
+  if (within == 0 || known >> 32 != grain / layout_.gtes_per_gt || known == 0) return 0;
+  const std::uint64_t at = (known & UINT32_MAX) * kSectorSize + within;
+  return at % TableCache::kBlockSize == 0 ? 0 : peek(grain);
+}
+
 std::uint32_t GrainTable::peek(std::uint64_t grain) const {
   const std::uint64_t index = grain / layout_.gtes_per_gt;
   if (grain >= grains_ || index >= layout_.gd_entries || gd_lost_) return 0;

@@ -51,6 +51,10 @@ class GrainTable final {
   // As sectors() for one grain; 0 if it is beyond the end, no data or damaged.
   std::uint32_t peek(std::uint64_t grain) const;
 
+  // As peek(), but 0 also where the entry is not beside that of the grain before, which was looked up:
+  // nothing is read that could fail.
+  std::uint32_t peek_next(std::uint64_t grain) const;
+
   const GrainLayout& layout() const noexcept { return layout_; }
   std::uint64_t recovered() const noexcept { return recovered_.load(std::memory_order_relaxed); }
 

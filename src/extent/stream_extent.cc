@@ -92,7 +92,7 @@ void StreamExtent::read_whole(std::uint64_t grain, MutableBytes out) const {
     const auto sectors = std::span(buffer).first(static_cast<std::size_t>(std::min<std::uint64_t>(left, kBatch)));
     table_.sectors(grain, sectors);
     const std::size_t count = adjacent(sectors);
-    const std::uint32_t next = count < sectors.size() ? sectors[count] : table_.peek(grain + count);
+    const std::uint32_t next = count < sectors.size() ? sectors[count] : table_.peek_next(grain + count);
     const std::uint64_t begin = sectors[0] * kSectorSize;
     const std::uint64_t end = end_of_record(sectors[count - 1], next);
     state->packed.reserve(static_cast<std::size_t>(end - begin));

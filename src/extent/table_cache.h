@@ -18,6 +18,8 @@ namespace vmdk {
 
 class TableCache final {
  public:
+  static constexpr std::size_t kBlockSize = 4096;  // what is read at once, at a multiple of it
+
   explicit TableCache(std::uint64_t max_bytes);
   ~TableCache();
   TableCache(const TableCache&) = delete;
@@ -31,7 +33,7 @@ class TableCache final {
   void read(const File& file, std::uint32_t number, std::uint64_t offset, MutableBytes out);
 
  private:
-  static constexpr std::size_t kBlockSize = 4096, kBlockWords = kBlockSize / 4;
+  static constexpr std::size_t kBlockWords = kBlockSize / 4;
   static constexpr std::size_t kWays = 4, kSetsPerShard = 64;
 
   using Block = std::array<std::atomic<std::uint32_t>, kBlockWords>;
