@@ -124,9 +124,9 @@ DiskRun Disk::map(std::uint64_t offset, std::uint64_t size) const {
 }
 
 std::string descriptor_utf8(const Link& link, std::string_view text) {
-  if (!link.encoding.empty())
-    if (auto converted = to_utf8(text, link.encoding)) return std::move(*converted);
-  return std::string(text);
+  if (is_ascii(text) || (link.encoding.empty() && is_utf8(text))) return std::string(text);
+  auto converted = to_utf8(text, link.encoding.empty() ? "windows-1252" : link.encoding);
+  return converted ? std::move(*converted) : std::string(text);
 }
 
 bool Disk::find_text(std::size_t link, std::string_view key, std::string& out) const {

@@ -83,7 +83,8 @@ class Disk final {
   mutable ChainMemo memo_;
 };
 
-// Bytes of a descriptor as UTF-8: converted from its code page, or as they stand where that fails.
+// Bytes of a descriptor as UTF-8: converted from its code page (where none is said, and they are not
+// UTF-8: windows-1252), or as they stand where that fails.
 std::string descriptor_utf8(const Link& link, std::string_view text);
 
 }  // namespace vmdk

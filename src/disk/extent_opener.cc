@@ -108,6 +108,9 @@ std::unique_ptr<Extent> open_hosted(const File& file, Bytes beginning, const Ext
     throw Error(VMDK_ERR_CORRUPT, file.name() + ": its metadata takes " + sectors_text(header.overhead) +
                                       ", but the file ends after " + std::to_string(file.size()) + " bytes: it is truncated")
         .with_hint("open with --recover (VMDK_OPEN_RECOVER) to read what is there");
+  if (header.gtes_per_gt * std::uint64_t{4} > file.size())
+    throw_corrupt(file.name(), "its header says that a grain table has " + std::to_string(header.gtes_per_gt) +
+                                   " entries, which do not fit into the file (" + std::to_string(file.size()) + " bytes)");
   GrainLayout layout;
   layout.capacity_sectors = line.sectors;
   layout.grain_sectors = header.grain_sectors;
@@ -136,8 +139,11 @@ std::unique_ptr<Extent> open_cowd(const File& file, const ExtentLine& line, cons
   layout.grain_sectors = header.grain_sectors;
   layout.gtes_per_gt = kCowdTableEntries;
   layout.gd_sector = header.gd_sector;
-  layout.gd_entries = std::min<std::uint64_t>(header.gd_entries,
-                                              tables_needed(line.sectors, header.grain_sectors, kCowdTableEntries));
+  layout.gd_entries = tables_needed(line.sectors, header.grain_sectors, kCowdTableEntries);
+  if (header.gd_entries < layout.gd_entries)
+    throw_corrupt(file.name(), "its header says that the grain directory has " + std::to_string(header.gd_entries) +
+                                   " entries, but " + sectors_text(line.sectors) + " need " +
+                                   std::to_string(layout.gd_entries));
   layout.first_grain_sector = kCowdHeaderSize / kSectorSize;
   layout.metadata.push_back({0, kCowdHeaderSize / kSectorSize});
   return std::make_unique<SparseExtent>(file, std::move(layout), SparseFacts{VMDK_EXTENT_COWD, 1, header.unclean},

@@ -112,8 +112,12 @@ class Opener final {
   void use(const File& file, std::uint32_t link, File* flat);
 
   Link open_parent(const Link& child, std::uint32_t number);
-  std::optional<Link> try_parent(const Link& child, const std::string& name, std::uint32_t number,
-                                 std::optional<Error>& failure);
+  // Why no parent was found: a file that was there, but could not be the parent; or a name that the path
+  // policy forbids.
+  struct Failures {
+    std::optional<Error> unfit, denied;
+  };
+  std::optional<Link> try_parent(const Link& child, const std::string& name, std::uint32_t number, Failures& failures);
   bool fits(const Link& child, const Link& parent, std::optional<Error>& mismatch) const;
 
   Shared shared() const { return {*parts_.tables, *parts_.reporter, options_.recover}; }
@@ -422,18 +426,24 @@ bool Opener::fits(const Link& child, const Link& parent, std::optional<Error>& m
   return true;
 }
 
-// The disk that `name` leads to, if it is there and the parent that is looked for. Else `failure` keeps
-// what was wrong with the first one that was there, or not allowed.
+// The disk that `name` leads to, if it is there and the parent that is looked for. Else keeps in
+// `failures` why not, of the first name only.
 std::optional<Link> Opener::try_parent(const Link& child, const std::string& name, std::uint32_t number,
-                                       std::optional<Error>& failure) {
+                                       Failures& failures) {
+  std::unique_ptr<File> file;
+  try {
+    file = parts_.files->open_named(*child.files[0], name);
+  } catch (const Error& error) {
+    auto& which = error.status() == VMDK_ERR_PATH_DENIED ? failures.denied : failures.unfit;
+    if (!which) which = error;
+  }
+  if (!file) return std::nullopt;
   flat_names_.clear();
   try {
-    auto file = parts_.files->open_named(*child.files[0], name);
-    if (!file) return std::nullopt;
     Link parent = open_link(std::move(file), number, false);
-    if (fits(child, parent, failure)) return parent;
+    if (fits(child, parent, failures.unfit)) return parent;
   } catch (const Error& error) {
-    if (!failure || failure->status() == VMDK_ERR_PATH_DENIED) failure = error;
+    if (!failures.unfit) failures.unfit = error;
   }
   std::erase_if(uses_, [&](const auto& entry) { return entry.second.link == number; });
   return std::nullopt;
@@ -447,15 +457,21 @@ Link Opener::open_parent(const Link& child, std::uint32_t number) {
                                              hex8(child.descriptor.parent_cid) + ", but does not name its file")
         .with_hint("open with --no-parent (VMDK_OPEN_NO_PARENT) to read what it holds itself");
   const std::string utf8 = descriptor_utf8(child, *hint);
-  std::optional<Error> failure;
+  Failures failures;
+  std::optional<Error> denied;
   std::optional<Link> parent;
+  std::string slashed = utf8;
+  std::replace(slashed.begin(), slashed.end(), '\\', '/');
   for (const std::string& name : candidate_names(utf8, *hint, NameUse::parent)) {
-    parent = try_parent(child, name, number, failure);
+    parent = try_parent(child, name, number, failures);
     if (parent) break;
+    // That a name of our own making is not allowed says nothing.
+    const bool literal = name == utf8 || name == *hint || name == slashed;
+    if (literal && !denied) denied = failures.denied;
   }
-  if (!parent && (!failure || failure->status() == VMDK_ERR_PATH_DENIED)) {
+  if (!parent && !failures.unfit) {
     const std::string other = same_but_case(parts_.files->siblings(from), utf8);
-    if (!other.empty()) parent = try_parent(child, other, number, failure);
+    if (!other.empty()) parent = try_parent(child, other, number, failures);
   }
   if (parent) {
     if (parent->capacity != child.capacity)
@@ -463,7 +479,8 @@ Link Opener::open_parent(const Link& child, std::uint32_t number) {
                             parent->files[0]->name() + " " + std::to_string(parent->capacity));
     return std::move(*parent);
   }
-  if (failure) throw *failure;
+  if (failures.unfit) throw *failures.unfit;
+  if (denied) throw *denied;
   throw Error(VMDK_ERR_PARENT_MISSING, from.name() + ": its parent " + quoted(utf8) + " is missing")
       .with_hint("put it where the child expects it, or allow its directory with --allow-path (vmdk_open_options::roots)");
 }

@@ -155,11 +155,14 @@ std::size_t GrainTable::entries(std::uint64_t grain, const Table& table, std::sp
   return out.size();
 }
 
-bool GrainTable::is_grain(std::uint64_t grain, std::uint32_t sector, const Table& table) const noexcept {
+// What a grain takes in the file at the least.
+std::uint64_t GrainTable::bytes_needed(std::uint64_t grain) const noexcept {
   const std::uint64_t left = (layout_.capacity_sectors - grain * layout_.grain_sectors) * kSectorSize;
-  const std::uint64_t bytes =
-      layout_.grains_whole ? std::min(layout_.grain_sectors * kSectorSize, left) : kSmallestRecord;
-  const std::uint64_t sectors = divide_up(bytes, kSectorSize);
+  return layout_.grains_whole ? std::min(layout_.grain_sectors * kSectorSize, left) : kSmallestRecord;
+}
+
+bool GrainTable::is_grain(std::uint64_t grain, std::uint32_t sector, const Table& table) const noexcept {
+  const std::uint64_t bytes = bytes_needed(grain), sectors = divide_up(bytes, kSectorSize);
   const SectorRange own{table.sector, divide_up(grains_in_table(grain / layout_.gtes_per_gt) * kEntrySize, kSectorSize)};
   return sector >= layout_.first_grain_sector && in_bounds(sector * kSectorSize, bytes, file_.size()) &&
          !overlap(own, sector, sectors) && !overlaps_metadata(sector, sectors);
@@ -167,12 +170,13 @@ bool GrainTable::is_grain(std::uint64_t grain, std::uint32_t sector, const Table
 
 // The entry that the copy of the table has in place of a damaged one.
 std::uint32_t GrainTable::mend(std::uint64_t grain, std::uint32_t entry, const Table& table) const {
-  const bool beyond = entry >= layout_.first_grain_sector;
+  const std::uint64_t begin = entry * kSectorSize;
+  const bool inside = in_bounds(begin, bytes_needed(grain), file_.size());
   const std::string problem =
       "grain " + std::to_string(grain) + " of " + std::to_string(layout_.grain_sectors * kSectorSize) +
-      " bytes is said to be at sector " + std::to_string(entry) + " (byte " + std::to_string(entry * kSectorSize) +
-      "), which " + (beyond ? "does not lie inside the file" : "holds metadata") + " (file size " +
-      std::to_string(file_.size()) + " bytes" + (beyond ? "): it is truncated or damaged" : ")");
+      " bytes is said to be at sector " + std::to_string(entry) + " (byte " + std::to_string(begin) + "), which " +
+      (inside ? "holds metadata" : "does not lie inside the file of " + std::to_string(file_.size()) +
+                                       " bytes: it is truncated or damaged");
   if (!layout_.rgd_sector || table.redundant || !shared_.recover) throw_damaged(problem);
   const std::uint64_t index = grain / layout_.gtes_per_gt;
   const Table copy{directory_entry(*layout_.rgd_sector, index), true};

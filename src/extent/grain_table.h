@@ -71,6 +71,7 @@ class GrainTable final {
   std::uint32_t directory_entry(std::uint64_t directory_sector, std::uint64_t index) const;
   std::size_t entries(std::uint64_t grain, const Table& table, std::span<std::uint32_t> out) const;
   void read_entries(std::uint64_t grain, const Table& table, std::span<std::uint32_t> out) const;
+  std::uint64_t bytes_needed(std::uint64_t grain) const noexcept;
   bool is_grain(std::uint64_t grain, std::uint32_t sector, const Table& table) const noexcept;
   bool is_sane(std::uint64_t grain, std::uint32_t entry, const Table& table) const noexcept {
     return entry <= 1 || is_grain(grain, entry, table);

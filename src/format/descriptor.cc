@@ -306,6 +306,7 @@ void Descriptor::read_header_keys(const std::string& name) {
   if (const auto value = find("version")) {
     const auto number = parse_decimal(*value);
     if (!number) throw_corrupt(name, "version is \"" + printable(*value) + "\", which is no number");
+    if (*number == 4) throw Error(VMDK_ERR_UNSUPPORTED, name + ": descriptor version 4 is that of vSAN objects, which are not files");
     if (*number < 1 || *number > 4)
       throw Error(VMDK_ERR_UNSUPPORTED, name + ": descriptor version " + std::to_string(*number) + " is not known");
     version = static_cast<std::uint32_t>(*number);
