@@ -22,6 +22,7 @@ namespace {
 constexpr std::size_t kBeginning = 16 << 10;        // header and descriptor of most files
 constexpr std::size_t kMaxScanned = 256;            // descriptors looked at for a bare data file
 constexpr std::uint64_t kMaxScannedBytes = 1 << 20;
+constexpr std::size_t kMaxName = 4095;
 constexpr std::uint32_t kNeverWritten = 0xfffffffe;  // CID of a disk that VMware made and nobody wrote to
 
 Buffer read_beginning(const File& file, std::size_t most) {
@@ -456,6 +457,8 @@ Link Opener::open_parent(const Link& child, std::uint32_t number) {
     throw Error(VMDK_ERR_PARENT_MISSING, from.name() + ": is a child of the disk with content ID " +
                                              hex8(child.descriptor.parent_cid) + ", but does not name its file")
         .with_hint("open with --no-parent (VMDK_OPEN_NO_PARENT) to read what it holds itself");
+  if (hint->size() > kMaxName)
+    throw Error(VMDK_ERR_PATH_DENIED, from.name() + ": names a parent with more than 4095 bytes");
   const std::string utf8 = descriptor_utf8(child, *hint);
   Failures failures;
   std::optional<Error> denied;

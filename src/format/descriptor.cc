@@ -12,6 +12,7 @@ namespace vmdk {
 namespace {
 
 constexpr std::size_t kMaxKeys = 65536;
+constexpr std::size_t kMaxName = 4095;
 constexpr std::uint64_t kMaxSectors = std::uint64_t{1} << 54;  // 2^63 bytes
 
 struct TypeName {
@@ -97,10 +98,14 @@ std::string_view unquote(std::string_view value) noexcept {
 }
 
 // What may stand behind the file's name: nothing, or the offset, or also partitionUUID and a device.
+// Looks at a few characters only: it is asked for every quote of a line.
 bool is_tail(std::string_view tail) noexcept {
-  if (tail.empty()) return true;
-  if (!parse_decimal(take_word(tail))) return false;
-  return tail.empty() || equals_nocase(take_word(tail), "partitionUUID");
+  std::size_t digits = 0;
+  while (digits < std::min<std::size_t>(tail.size(), 20) && tail[digits] >= '0' && tail[digits] <= '9') ++digits;
+  std::string_view rest = tail.substr(digits);
+  if (rest.empty()) return digits <= 19;
+  if (digits == 0 || digits > 19 || (rest.front() != ' ' && rest.front() != '\t')) return false;
+  return starts_with_nocase(trim(rest), "partitionUUID");
 }
 
 // "NAME" OFFSET: names hold blanks and even quotes, so the closing quote is the last one that is
@@ -143,6 +148,8 @@ ExtentLine parse_extent(const std::string& name, std::string_view line) {
   if (extent.type == ExtentType::zero) return extent;
   if (rest.empty()) damaged("the name of its file is missing");
   if (!parse_file(rest, extent)) damaged("the name of its file or what follows it is not understood");
+  if (extent.file.size() > kMaxName)
+    throw Error(VMDK_ERR_PATH_DENIED, name + ": " + quoted_line(line) + " names a file with more than 4095 bytes");
   if (extent.file_sector > kMaxSectors) damaged("its offset is beyond 2^63 bytes");
   return extent;
 }
@@ -158,9 +165,10 @@ bool shaped_like_extent(std::string_view line) noexcept {
 
 bool is_ddb(std::string_view key) noexcept { return starts_with_nocase(key, "ddb."); }
 
-bool less_nocase(std::string_view a, std::string_view b) noexcept {
-  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
-                                      [](char x, char y) { return to_lower(x) < to_lower(y); });
+std::string fold(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), to_lower);
+  return out;
 }
 
 bool contains_nocase(std::string_view text, std::string_view word) noexcept {
@@ -207,13 +215,12 @@ bool looks_encrypted(std::string_view text) noexcept {
 }
 
 std::optional<std::string_view> Descriptor::find(std::string_view key) const {
-  const auto at = std::lower_bound(sorted_.begin(), sorted_.end(), key,
-                                   [&](std::uint32_t entry, std::string_view k) {
-                                     return less_nocase(entries_[entry].key, k);
-                                   });
-  if (at == sorted_.end() || !equals_nocase(entries_[*at].key, key)) return std::nullopt;
-  const Slice value = entries_[*at].value;
-  return std::string_view(text).substr(value.at, value.size);
+  const std::string folded = fold(key);
+  const auto at = std::lower_bound(
+      sorted_.begin(), sorted_.end(), folded,
+      [&](std::uint32_t entry, const std::string& wanted) { return entries_[entry].folded < wanted; });
+  if (at == sorted_.end() || entries_[*at].folded != folded) return std::nullopt;
+  return piece(entries_[*at].value);
 }
 
 Descriptor::Summary Descriptor::summarize(std::string_view text) noexcept {
@@ -275,23 +282,27 @@ void Descriptor::add_line(const std::string& name, std::string_view line, const 
 void Descriptor::add_entry(const std::string& name, std::string_view line, std::size_t equals) {
   if (entries_.size() == kMaxKeys)
     throw Error(VMDK_ERR_LIMIT, name + ": the descriptor has more than 65536 keys");
-  const std::string_view value = unquote(line.substr(equals + 1));
-  const std::size_t at = value.empty() ? 0 : static_cast<std::size_t>(value.data() - text.data());
-  entries_.push_back({std::string(trim(line.substr(0, equals))),
-                      {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(value.size())}});
+  const std::string_view key = trim(line.substr(0, equals));
+  entries_.push_back({slice(key), slice(unquote(line.substr(equals + 1))), fold(key)});
+}
+
+// `piece` is a part of `text`.
+Descriptor::Slice Descriptor::slice(std::string_view piece) const noexcept {
+  if (piece.empty()) return {0, 0};
+  return {static_cast<std::uint32_t>(piece.data() - text.data()), static_cast<std::uint32_t>(piece.size())};
 }
 
 void Descriptor::index_keys() {
   sorted_.resize(entries_.size());
   for (std::size_t i = 0; i < sorted_.size(); ++i) sorted_[i] = static_cast<std::uint32_t>(i);
   std::stable_sort(sorted_.begin(), sorted_.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return less_nocase(entries_[a].key, entries_[b].key);
+    return entries_[a].folded < entries_[b].folded;
   });
   // Of the same key: the first one for a header key, the last one for the disk database.
   std::vector<std::uint32_t> kept;
   for (const std::uint32_t entry : sorted_) {
-    if (kept.empty() || !equals_nocase(entries_[kept.back()].key, entries_[entry].key)) kept.push_back(entry);
-    else if (is_ddb(entries_[entry].key)) kept.back() = entry;
+    if (kept.empty() || entries_[kept.back()].folded != entries_[entry].folded) kept.push_back(entry);
+    else if (is_ddb(entries_[entry].folded)) kept.back() = entry;
   }
   sorted_ = std::move(kept);
   order_ = sorted_;

@@ -63,7 +63,7 @@ class Descriptor final {
 
   // Keys in the order of the text, each once.
   std::size_t key_count() const noexcept { return order_.size(); }
-  std::string_view key(std::size_t index) const { return entries_[order_[index]].key; }
+  std::string_view key(std::size_t index) const { return piece(entries_[order_[index]].key); }
 
  private:
   // Where a piece lies in `text`: survives moving and copying the descriptor.
@@ -71,10 +71,12 @@ class Descriptor final {
     std::uint32_t at, size;
   };
   struct Entry {
-    std::string key;
-    Slice value;
+    Slice key, value;
+    std::string folded;  // the key in lower case
   };
 
+  std::string_view piece(Slice slice) const { return std::string_view(text).substr(slice.at, slice.size); }
+  Slice slice(std::string_view piece) const noexcept;
   void add_line(const std::string& name, std::string_view line, const DescriptorLimits& limits);
   void add_entry(const std::string& name, std::string_view line, std::size_t equals);
   void index_keys();
@@ -82,7 +84,7 @@ class Descriptor final {
 
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> order_;   // entries in the order of the text, repeated keys left out
-  std::vector<std::uint32_t> sorted_;  // the same ones, by key in lower case
+  std::vector<std::uint32_t> sorted_;  // the same ones, by folded key
 };
 
 // Is this the beginning of a descriptor? (After comments and blank lines, a key of the header; or the
