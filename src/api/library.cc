@@ -28,7 +28,7 @@ void list_references(Bytes bytes, vmdk_reference_fn fn, void* user) {
   if (!looks_like_descriptor(text)) throw Error(VMDK_ERR_NOT_VMDK, "the bytes hold no descriptor");
   Link link;
   link.descriptor = Descriptor::parse("descriptor", text, {16 << 20, 65536});
-  link.encoding = link.descriptor.find("encoding").value_or("");
+  link.encoding = link.descriptor.encoding();
   const auto give = [&](vmdk_reference_kind kind, std::string_view name) {
     if (name.empty()) return;
     if (fn(user, kind, descriptor_utf8(link, name).c_str()) != 0)

@@ -56,6 +56,7 @@ class Disk final {
     std::unique_ptr<TableCache> tables;
     std::unique_ptr<GrainCache> grains;
     std::unique_ptr<InflateStates> states;
+    std::unique_ptr<GrainBuffers> buffers;
     std::unique_ptr<WorkerPool> pool;  // null: the reading thread alone
   };
 

@@ -53,14 +53,6 @@ std::vector<std::string> candidate_names(const std::string& utf8, std::string_vi
   return names;
 }
 
-std::string same_but_case(const std::vector<std::string>& siblings, const std::string& name) {
-  const std::size_t slash = name.find_last_of("/\\");
-  const std::string_view last = slash == std::string::npos ? std::string_view(name) : std::string_view(name).substr(slash + 1);
-  for (const std::string& sibling : siblings)
-    if (equals_nocase(sibling, last)) return sibling;
-  return {};
-}
-
 bool is_object_name(std::string_view name) noexcept {
   return starts_with_nocase(name, "vsan://") || starts_with_nocase(name, "vvol://") ||
          starts_with_nocase(name, "objid://");

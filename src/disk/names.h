@@ -19,9 +19,6 @@ enum class NameUse { extent, parent };
 // converted from the code page of the descriptor, `raw` as it stands.
 std::vector<std::string> candidate_names(const std::string& utf8, std::string_view raw, NameUse use);
 
-// The name among `siblings` that equals the last component of `name` but for case; "" if none does.
-std::string same_but_case(const std::vector<std::string>& siblings, const std::string& name);
-
 // Does the name stand for an object of a datastore, which is no file anywhere?
 bool is_object_name(std::string_view name) noexcept;
 

@@ -23,6 +23,7 @@ constexpr std::size_t kBeginning = 16 << 10;        // header and descriptor of 
 constexpr std::size_t kMaxScanned = 256;            // descriptors looked at for a bare data file
 constexpr std::uint64_t kMaxScannedBytes = 1 << 20;
 constexpr std::size_t kMaxName = 4095;
+constexpr std::uint64_t kMaxBytesAhead = 16 << 20;  // of grains inflated ahead of readers
 constexpr std::uint32_t kNeverWritten = 0xfffffffe;  // CID of a disk that VMware made and nobody wrote to
 
 Buffer read_beginning(const File& file, std::size_t most) {
@@ -50,6 +51,11 @@ std::string read_text(const File& file, std::uint64_t offset, std::uint64_t size
   return text;
 }
 
+// Does the header of a sparse extent say that it has no grains, only a descriptor?
+bool is_carrier(const File& file) {
+  return SparseHeader::decode(file.name(), all_of(read_beginning(file, kSparseHeaderSize))).is_carrier();
+}
+
 // Mostly bytes that text does not have?
 bool is_binary(std::string_view text) noexcept {
   text = text.substr(0, 512);
@@ -71,6 +77,7 @@ class Opener final {
     parts_.tables = std::make_unique<TableCache>(options.max_table_bytes);
     parts_.grains = std::make_unique<GrainCache>(options.cache_bytes);
     parts_.states = std::make_unique<InflateStates>();
+    parts_.buffers = std::make_unique<GrainBuffers>(kMaxBytesAhead);
     if (options.threads > 1) parts_.pool = std::make_unique<WorkerPool>(options.threads - 1);
   }
 
@@ -110,6 +117,7 @@ class Opener final {
   std::unique_ptr<Extent> open_line(Link& link, std::uint32_t number, const ExtentLine& line, bool here);
   const File& extent_file(Link& link, std::uint32_t number, const ExtentLine& line);
   std::unique_ptr<File> find_file(const Link& link, const std::string& raw);
+  std::string same_but_case(const File& from, const std::string& name);
   void use(const File& file, std::uint32_t link, File* flat);
 
   Link open_parent(const Link& child, std::uint32_t number);
@@ -127,6 +135,8 @@ class Opener final {
   Disk::Parts parts_;
   TarFileSystem* tar_ = nullptr;  // where parts_.files is one
   std::unordered_map<std::string, Use> uses_;          // by identity
+  std::string listed_;                                    // identity of the file whose directory is in listing_
+  std::unordered_map<std::string, std::string> listing_;  // by name in lower case
   std::unordered_map<std::string, File*> flat_names_;  // files of flat extents of the link being opened, by name
 };
 
@@ -207,8 +217,8 @@ bool Opener::names(const File& descriptor, std::string_view data_file) const {
 
 std::unique_ptr<File> Opener::find_descriptor(const File& data, vmdk_file_kind kind) {
   const bool header = kind == VMDK_FILE_KIND_SPARSE || kind == VMDK_FILE_KIND_COWD || kind == VMDK_FILE_KIND_SE_SPARSE;
-  const std::size_t last = data.name().find_last_of("/:");
-  const std::string name = last == std::string::npos ? data.name() : data.name().substr(last + 1);
+  const std::size_t prefix = tar_ == nullptr ? 0 : tar_->tar().name().size() + 1;
+  const std::string name(base_name(std::string_view(data.name()).substr(prefix)));
   const std::string expected = descriptor_of_data_file(name);
   if (!header && (kind != VMDK_FILE_KIND_UNKNOWN || expected.empty()))
     throw Error(VMDK_ERR_NOT_VMDK, data.name() + ": " + why_not_a_disk(kind));
@@ -298,6 +308,9 @@ Link Opener::open_link(std::unique_ptr<File> file, std::uint32_t number, bool en
   link.descriptor = Descriptor::parse(file->name(), text, options_.descriptor_limits);
   if (link.descriptor.extents.empty()) throw_corrupt(file->name(), "its descriptor has no extents");
   learn_encoding(link);
+  if (!link.descriptor.find("CID")) parts_.reporter->note(file->name() + ": has no content ID; it is taken for 0");
+  if (!link.descriptor.has_parent() && link.descriptor.find("parentFileNameHint"))
+    parts_.reporter->note(file->name() + ": names a parent, but its parentCID says that it has none; it is read without");
   use(*file, number, nullptr);
   link.files.push_back(std::move(file));
   link.capacity = link.descriptor.sectors * kSectorSize;
@@ -306,9 +319,7 @@ Link Opener::open_link(std::unique_ptr<File> file, std::uint32_t number, bool en
 }
 
 void Opener::learn_encoding(Link& link) const {
-  const auto said = link.descriptor.find("encoding");
-  const auto in_ddb = link.descriptor.find("ddb.encoding");
-  link.encoding = options_.encoding ? *options_.encoding : std::string(said ? *said : in_ddb ? *in_ddb : "");
+  link.encoding = options_.encoding ? *options_.encoding : link.descriptor.encoding();
   if (equals_nocase(link.encoding, "UTF-8")) link.encoding.clear();
 }
 
@@ -319,13 +330,13 @@ void Opener::open_extents(Link& link, std::uint32_t number) {
     parts_.reporter->warn(name + ": the encoding " + quoted(link.encoding) + " is not known; names are taken as they are");
   // A descriptor inside a sparse extent goes with that extent, whatever name it has there: files get
   // renamed. But a header of capacity 0 only carries the text.
-  bool here = false;
-  if (link.embedded) here = !SparseHeader::decode(name, all_of(read_beginning(*link.files[0], kSparseHeaderSize))).is_carrier() ||
-                            lines[0].type == ExtentType::sparse;
+  const bool here = link.embedded && (lines[0].type == ExtentType::sparse || !is_carrier(*link.files[0]));
+  if (here && lines[0].type != ExtentType::sparse)
+    throw_corrupt(name, "is a sparse extent by its header, but the first extent of the descriptor in it is of another type");
   std::uint64_t begin = 0;
   link.slots.reserve(lines.size());
   for (const ExtentLine& line : lines) {
-    const bool this_file = here && line.type == ExtentType::sparse && link.slots.empty();
+    const bool this_file = here && link.slots.empty();
     try {
       link.slots.push_back({begin, line.access, open_line(link, number, line, this_file)});
     } catch (Error& error) {
@@ -343,7 +354,7 @@ std::unique_ptr<Extent> Opener::open_line(Link& link, std::uint32_t number, cons
   if (line.type == ExtentType::zero || line.access == VMDK_ACCESS_NONE || size == 0)
     return std::make_unique<ZeroExtent>(size);
   const File& file = here ? *link.files[0] : extent_file(link, number, line);
-  return open_extent(file, line, {shared(), {*parts_.grains, *parts_.states, parts_.pool.get(), options_.threads}});
+  return open_extent(file, line, {shared(), {*parts_.grains, *parts_.states, *parts_.buffers, parts_.pool.get(), options_.threads}});
 }
 
 const File& Opener::extent_file(Link& link, std::uint32_t number, const ExtentLine& line) {
@@ -362,6 +373,22 @@ const File& Opener::extent_file(Link& link, std::uint32_t number, const ExtentLi
   }
   if (!sparse) flat_names_.emplace(line.file, opened);
   return *opened;
+}
+
+// The file in the directory of `from` whose name is the last component of `name` but for case; "" if there is
+// none. The directory is read once for each link.
+std::string Opener::same_but_case(const File& from, const std::string& name) {
+  if (listed_ != from.identity()) {
+    listed_ = from.identity();
+    listing_.clear();
+    for (std::string& sibling : parts_.files->siblings(from)) {
+      std::string folded = fold_case(sibling);
+      listing_.emplace(std::move(folded), std::move(sibling));
+    }
+  }
+  const std::size_t slash = name.find_last_of("/\\");
+  const auto at = listing_.find(fold_case(slash == std::string::npos ? name : std::string_view(name).substr(slash + 1)));
+  return at == listing_.end() ? std::string() : at->second;
 }
 
 void Opener::use(const File& file, std::uint32_t link, File* flat) {
@@ -395,8 +422,7 @@ std::unique_ptr<File> Opener::find_file(const Link& link, const std::string& raw
     return file;
   }
   if (denied) throw *denied;
-  const std::string other = same_but_case(parts_.files->siblings(from), utf8);
-  if (!other.empty()) {
+  if (const std::string other = same_but_case(from, utf8); !other.empty()) {
     if (auto file = parts_.files->open_named(from, other)) return file;
   }
   throw Error(VMDK_ERR_NOT_FOUND, from.name() + ": the file of its extent " + quoted(utf8) + " is missing");
@@ -473,7 +499,7 @@ Link Opener::open_parent(const Link& child, std::uint32_t number) {
     if (literal && !denied) denied = failures.denied;
   }
   if (!parent && !failures.unfit) {
-    const std::string other = same_but_case(parts_.files->siblings(from), utf8);
+    const std::string other = same_but_case(from, utf8);
     if (!other.empty()) parent = try_parent(child, other, number, failures);
   }
   if (parent) {

@@ -34,6 +34,32 @@ std::uint64_t GrainCache::add_extent(std::uint64_t grains) noexcept {
   return first;
 }
 
+Buffer GrainBuffers::take(std::size_t size) {
+  const std::lock_guard lock(mutex_);
+  if (!idle_.empty() && idle_.back().size() == size) {
+    Buffer buffer = std::move(idle_.back());
+    idle_.pop_back();
+    return buffer;
+  }
+  // Those of another size make room.
+  while (left_ < size && !idle_.empty()) {
+    left_ += idle_.back().size();
+    idle_.pop_back();
+  }
+  if (left_ < size) return {};
+  idle_.reserve(idle_.capacity() + 1);  // so that giving back never has to allocate
+  Buffer buffer(size);
+  left_ -= size;
+  return buffer;
+}
+
+void GrainBuffers::give_back(Buffer buffer) noexcept {
+  if (buffer.size() == 0) return;
+  const std::lock_guard lock(mutex_);
+  if (idle_.size() < idle_.capacity()) idle_.push_back(std::move(buffer));
+  else left_ += buffer.size();
+}
+
 std::unique_ptr<InflateState> InflateStates::take() {
   {
     const std::lock_guard lock(mutex_);

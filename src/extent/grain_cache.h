@@ -44,6 +44,22 @@ class GrainCache final {
   std::unordered_map<std::uint64_t, std::list<Entry>::iterator> by_key_;
 };
 
+// Lends memory for grains inflated ahead of a reader, up to a number of bytes for the whole chain. Any
+// number of threads.
+class GrainBuffers final {
+ public:
+  explicit GrainBuffers(std::uint64_t max_bytes) : left_(max_bytes) {}
+
+  // A buffer of `size` bytes, or an empty one if that would be too much.
+  Buffer take(std::size_t size);
+  void give_back(Buffer buffer) noexcept;
+
+ private:
+  std::mutex mutex_;
+  std::uint64_t left_;
+  std::vector<Buffer> idle_;
+};
+
 // What one thread needs to inflate grains.
 struct InflateState {
   Inflater inflater;

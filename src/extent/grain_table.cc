@@ -16,6 +16,7 @@ constexpr std::uint64_t kEntrySize = 4;
 constexpr std::uint64_t kTablesPerRun = 65536;  // bounds the work of one run()
 constexpr std::uint64_t kGrainsPerRun = 1 << 20;
 constexpr std::size_t kMaxReported = 65536;
+constexpr std::uint64_t kMaxLearned = 1 << 18;  // directory entries looked through for tables among the grains
 constexpr std::uint64_t kTableKey = std::uint64_t{1} << 63;  // tells tables from grains in reported_
 constexpr std::uint64_t kSmallestRecord = 13;  // of a compressed grain: marker and a byte
 
@@ -76,6 +77,36 @@ void GrainTable::note_recovered(std::uint64_t key, const std::string& message) c
 bool GrainTable::overlaps_metadata(std::uint64_t sector, std::uint64_t sectors) const noexcept {
   return std::any_of(metadata_.begin(), metadata_.end(),
                      [&](const SectorRange& range) { return overlap(range, sector, sectors); });
+}
+
+bool GrainTable::overlaps_inner_table(std::uint64_t sector, std::uint64_t sectors) const noexcept {
+  const std::uint64_t size = divide_up(layout_.gtes_per_gt * kEntrySize, kSectorSize);
+  const auto next = std::upper_bound(inner_tables_.begin(), inner_tables_.end(), sector,
+                                     [&](std::uint64_t at, std::uint32_t table) { return at < table + size; });
+  return next != inner_tables_.end() && *next < sector + sectors;
+}
+
+// Tables that stand in front of all grains need no remembering. Compressed grains say themselves what they
+// are.
+void GrainTable::learn_inner_tables() const {
+  if (learned_.load(std::memory_order_acquire) || !layout_.grains_whole) return;
+  const std::lock_guard lock(mutex_);
+  if (learned_.load(std::memory_order_relaxed)) return;
+  std::vector<std::uint32_t> tables;
+  Buffer buffer(static_cast<std::size_t>(std::min<std::uint64_t>(layout_.gd_entries * kEntrySize, 64 << 10)));
+  const std::uint64_t most = layout_.gd_entries <= kMaxLearned ? layout_.gd_entries : 0;
+  for (std::uint64_t index = 0; index < most;) {
+    const std::uint64_t count = std::min<std::uint64_t>(most - index, buffer.size() / kEntrySize);
+    const MutableBytes some = buffer.first(static_cast<std::size_t>(count * kEntrySize));
+    file_.read_at((gd_lost_ ? *layout_.rgd_sector : layout_.gd_sector) * kSectorSize + index * kEntrySize, some);
+    for (std::uint64_t i = 0; i < count; ++i, ++index) {
+      const auto entry = load_le<std::uint32_t>(some, static_cast<std::size_t>(i * kEntrySize));
+      if (entry > kZero && entry >= layout_.first_grain_sector && is_table(index, entry)) tables.push_back(entry);
+    }
+  }
+  std::sort(tables.begin(), tables.end());
+  inner_tables_ = std::move(tables);
+  learned_.store(true, std::memory_order_release);
 }
 
 std::uint64_t GrainTable::grains_in_table(std::uint64_t index) const noexcept {
@@ -165,7 +196,7 @@ bool GrainTable::is_grain(std::uint64_t grain, std::uint32_t sector, const Table
   const std::uint64_t bytes = bytes_needed(grain), sectors = divide_up(bytes, kSectorSize);
   const SectorRange own{table.sector, divide_up(grains_in_table(grain / layout_.gtes_per_gt) * kEntrySize, kSectorSize)};
   return sector >= layout_.first_grain_sector && in_bounds(sector * kSectorSize, bytes, file_.size()) &&
-         !overlap(own, sector, sectors) && !overlaps_metadata(sector, sectors);
+         !overlap(own, sector, sectors) && !overlaps_metadata(sector, sectors) && !overlaps_inner_table(sector, sectors);
 }
 
 // The entry that the copy of the table has in place of a damaged one.
@@ -192,6 +223,7 @@ GrainRun GrainTable::run(std::uint64_t grain, std::uint64_t most) const {
   const std::uint64_t index = grain / layout_.gtes_per_gt;
   const Table table = find_table(index);
   const auto table_end = [&](std::uint64_t i) { return i * layout_.gtes_per_gt + grains_in_table(i); };
+  if (table.sector > kZero) learn_inner_tables();
   if (table.sector > kZero)
     return join(grain, std::min({most, table_end(index) - grain, kGrainsPerRun}), table);
   std::uint64_t end = table_end(index);

@@ -78,7 +78,9 @@ class GrainTable final {
   }
   std::uint32_t mend(std::uint64_t grain, std::uint32_t entry, const Table& table) const;
   GrainRun join(std::uint64_t grain, std::uint64_t most, const Table& table) const;
+  void learn_inner_tables() const;
   bool overlaps_metadata(std::uint64_t sector, std::uint64_t sectors) const noexcept;
+  bool overlaps_inner_table(std::uint64_t sector, std::uint64_t sectors) const noexcept;
   std::uint64_t grains_in_table(std::uint64_t index) const noexcept;
   void note_recovered(std::uint64_t key, const std::string& message) const;
   [[noreturn]] void throw_damaged(const std::string& what) const;
@@ -94,6 +96,10 @@ class GrainTable final {
   // Tables of the primary directory found lately: the lower half is the sector, the upper the index.
   static constexpr std::size_t kMemo = 32;
   mutable std::array<std::atomic<std::uint64_t>, kMemo> memo_{};
+
+  // Sectors of the tables that stand among the grains, in order; learned before the first grain is judged.
+  mutable std::vector<std::uint32_t> inner_tables_;
+  mutable std::atomic<bool> learned_{false};
 
   mutable std::atomic<std::uint64_t> recovered_{0};
   mutable std::mutex mutex_;

@@ -16,9 +16,9 @@ constexpr unsigned kInOrder = 2;                 // so many reads in order, and 
 
 }  // namespace
 
-ReadAhead::ReadAhead(const GrainSource& source, WorkerPool& pool, unsigned threads, std::uint64_t grain_bytes,
-                     std::uint64_t extent_bytes)
-    : source_(source), pool_(pool), grain_bytes_(grain_bytes), extent_bytes_(extent_bytes),
+ReadAhead::ReadAhead(const GrainSource& source, WorkerPool& pool, GrainBuffers& buffers, unsigned threads,
+                     std::uint64_t grain_bytes, std::uint64_t extent_bytes)
+    : source_(source), pool_(pool), buffers_(buffers), grain_bytes_(grain_bytes), extent_bytes_(extent_bytes),
       grains_(divide_up(extent_bytes, grain_bytes)) {
   const std::uint64_t fit = kMaxBytesAhead / grain_bytes;
   slots_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(fit, std::uint64_t{threads} * 16)));
@@ -30,6 +30,13 @@ ReadAhead::~ReadAhead() {
     stop_ = true;
   }
   pool_.forget(*this);
+  for (Slot& slot : slots_) clear(slot);
+}
+
+void ReadAhead::clear(Slot& slot) noexcept {
+  slot.state = State::empty;
+  buffers_.give_back(std::move(slot.data));
+  slot.data = Buffer();
 }
 
 std::size_t ReadAhead::size_of(std::uint64_t grain) const noexcept {
@@ -73,7 +80,8 @@ ReadAhead::Slot* ReadAhead::claim() {
     }
     Slot* const slot = free_slot();
     if (slot == nullptr) return nullptr;
-    slot->data.reserve(static_cast<std::size_t>(grain_bytes_));
+    if (slot->data.size() == 0) slot->data = buffers_.take(static_cast<std::size_t>(grain_bytes_));
+    if (slot->data.size() == 0) return nullptr;
     slot->grain = next_++;
     slot->state = State::running;
     return slot;
@@ -111,10 +119,10 @@ bool ReadAhead::take(std::unique_lock<std::mutex>& lock, std::uint64_t grain, Mu
     lock.unlock();
     std::memcpy(out.data(), slot->data.first(out.size()).data(), out.size());
     lock.lock();
-    if (--slot->readers == 0) slot->state = State::empty;
+    if (--slot->readers == 0) clear(*slot);
     return true;
   }
-  if (slot != nullptr && slot->readers == 0) slot->state = State::empty;
+  if (slot != nullptr && slot->readers == 0) clear(*slot);
   if (next_ <= grain && grain < limit_) next_ = grain + 1;
   lock.unlock();
   source_.inflate(grain, out);

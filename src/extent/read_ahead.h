@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "extent/grain_cache.h"
 #include "util/bytes.h"
 #include "util/worker_pool.h"
 
@@ -31,9 +32,9 @@ class ReadAhead final : private Workload {
  public:
   static constexpr std::uint64_t kMaxGrainBytes = 1 << 20;
 
-  // `source` and `pool` outlive it. Grains are at most kMaxGrainBytes.
-  ReadAhead(const GrainSource& source, WorkerPool& pool, unsigned threads, std::uint64_t grain_bytes,
-            std::uint64_t extent_bytes);
+  // What it refers to outlives it. Grains are at most kMaxGrainBytes.
+  ReadAhead(const GrainSource& source, WorkerPool& pool, GrainBuffers& buffers, unsigned threads,
+            std::uint64_t grain_bytes, std::uint64_t extent_bytes);
   ~ReadAhead();
   ReadAhead(const ReadAhead&) = delete;
   ReadAhead& operator=(const ReadAhead&) = delete;
@@ -55,12 +56,14 @@ class ReadAhead final : private Workload {
   Slot* claim();
   Slot* find(std::uint64_t grain) noexcept;
   Slot* free_slot() noexcept;
+  void clear(Slot& slot) noexcept;
   bool take(std::unique_lock<std::mutex>& lock, std::uint64_t grain, MutableBytes out);
   void wait_for(std::unique_lock<std::mutex>& lock, std::uint64_t grain);
   std::size_t size_of(std::uint64_t grain) const noexcept;
 
   const GrainSource& source_;
   WorkerPool& pool_;
+  GrainBuffers& buffers_;
   std::uint64_t grain_bytes_, extent_bytes_, grains_;
 
   std::mutex mutex_;

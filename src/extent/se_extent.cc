@@ -31,6 +31,27 @@ SeExtent::SeExtent(const File& file, const SeHeader& header, std::uint64_t size,
   if (header_.directory.sector == 0 || header_.grains.sector == 0 || header_.tables.sector == 0)
     throw_corrupt(file_.name(), "the header leaves out where the grain directory, the tables or the grains are");
   check_inside(file_, header_.directory.sector * kSectorSize, tables * kEntrySize);
+  check_regions();
+}
+
+// What two regions share would be read as both.
+void SeExtent::check_regions() const {
+  struct Named {
+    const char* name;
+    SeHeader::Region region;
+  };
+  const std::array<Named, 5> all{{{"header", {0, 1}},
+                                  {"volatile header", header_.volatile_header},
+                                  {"grain directory", header_.directory},
+                                  {"grain tables", header_.tables},
+                                  {"grain area", header_.grains}}};
+  for (std::size_t i = 0; i < all.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (all[i].region.sector < all[j].region.sector + all[j].region.sectors &&
+          all[j].region.sector < all[i].region.sector + all[i].region.sectors)
+        throw_corrupt(file_.name(), std::string("the ") + all[j].name + " at sector " + std::to_string(all[j].region.sector) +
+                                        " and the " + all[i].name + " at sector " + std::to_string(all[i].region.sector) +
+                                        " overlap");
 }
 
 std::uint64_t SeExtent::directory_entry(std::uint64_t index) const {

@@ -23,6 +23,7 @@ class SeExtent final : public Extent {
   Run map(std::uint64_t offset, std::uint64_t size) const override;
 
  private:
+  void check_regions() const;
   std::uint64_t directory_entry(std::uint64_t index) const;
   // File offset of a table; 0 = there is none.
   std::uint64_t find_table(std::uint64_t index) const;

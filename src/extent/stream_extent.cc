@@ -30,7 +30,7 @@ StreamExtent::StreamExtent(const File& file, GrainLayout layout, const SparseFac
     throw Error(VMDK_ERR_UNSUPPORTED, file_.name() + ": compressed grains of " + std::to_string(grain_bytes_) +
                                           " bytes are not read; 16 MiB is the most");
   if (inflating_.pool != nullptr && grain_bytes_ <= ReadAhead::kMaxGrainBytes)
-    ahead_ = std::make_unique<ReadAhead>(*this, *inflating_.pool, inflating_.threads, grain_bytes_, size());
+    ahead_ = std::make_unique<ReadAhead>(*this, *inflating_.pool, inflating_.buffers, inflating_.threads, grain_bytes_, size());
 }
 
 StreamExtent::~StreamExtent() = default;

@@ -18,6 +18,7 @@ namespace vmdk {
 struct InflateShared {
   GrainCache& cache;
   InflateStates& states;
+  GrainBuffers& buffers;
   WorkerPool* pool;      // null: the reading thread alone
   unsigned threads;      // with a pool: threads that inflate for one reader, itself included
 };

@@ -34,7 +34,7 @@ class TableCache final {
 
  private:
   static constexpr std::size_t kBlockWords = kBlockSize / 4;
-  static constexpr std::size_t kWays = 4, kSetsPerShard = 64;
+  static constexpr std::size_t kWays = 4, kSetsPerShard = 16;
 
   using Block = std::array<std::atomic<std::uint32_t>, kBlockWords>;
 

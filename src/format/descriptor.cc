@@ -85,6 +85,11 @@ std::string_view take_line(std::string_view& rest) noexcept {
   return line;
 }
 
+// The comment that descriptors begin with, as 16-bit text.
+bool is_utf16(std::string_view text) noexcept {
+  return text.starts_with(std::string_view("\xff\xfe#\0", 4)) || text.starts_with(std::string_view("\xfe\xff\0#", 4));
+}
+
 std::string_view without_bom(std::string_view text) noexcept {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   return text;
@@ -105,7 +110,9 @@ bool is_tail(std::string_view tail) noexcept {
   std::string_view rest = tail.substr(digits);
   if (rest.empty()) return digits <= 19;
   if (digits == 0 || digits > 19 || (rest.front() != ' ' && rest.front() != '\t')) return false;
-  return starts_with_nocase(trim(rest), "partitionUUID");
+  rest = trim(rest);
+  constexpr std::string_view kDevice = "partitionUUID";
+  return starts_with_nocase(rest, kDevice) && (rest.size() == kDevice.size() || rest[kDevice.size()] == ' ' || rest[kDevice.size()] == '\t');
 }
 
 // "NAME" OFFSET: names hold blanks and even quotes, so the closing quote is the last one that is
@@ -165,12 +172,6 @@ bool shaped_like_extent(std::string_view line) noexcept {
 
 bool is_ddb(std::string_view key) noexcept { return starts_with_nocase(key, "ddb."); }
 
-std::string fold(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), to_lower);
-  return out;
-}
-
 bool contains_nocase(std::string_view text, std::string_view word) noexcept {
   for (; text.size() >= word.size(); text.remove_prefix(1))
     if (starts_with_nocase(text, word)) return true;
@@ -186,6 +187,7 @@ std::optional<vmdk_type> type_of(std::string_view create_type) noexcept {
 }
 
 bool looks_like_descriptor(std::string_view text) noexcept {
+  if (is_utf16(text)) return true;
   text = without_bom(text.substr(0, text.find('\0')));
   while (!text.empty()) {
     const std::string_view line = trim(take_line(text));
@@ -215,12 +217,17 @@ bool looks_encrypted(std::string_view text) noexcept {
 }
 
 std::optional<std::string_view> Descriptor::find(std::string_view key) const {
-  const std::string folded = fold(key);
+  const std::string folded = fold_case(key);
   const auto at = std::lower_bound(
       sorted_.begin(), sorted_.end(), folded,
       [&](std::uint32_t entry, const std::string& wanted) { return entries_[entry].folded < wanted; });
   if (at == sorted_.end() || entries_[*at].folded != folded) return std::nullopt;
   return piece(entries_[*at].value);
+}
+
+std::string Descriptor::encoding() const {
+  const auto in_header = find("encoding"), in_ddb = find("ddb.encoding");
+  return std::string(in_header ? *in_header : in_ddb.value_or(""));
 }
 
 Descriptor::Summary Descriptor::summarize(std::string_view text) noexcept {
@@ -242,7 +249,7 @@ Descriptor::Summary Descriptor::summarize(std::string_view text) noexcept {
 }
 
 Descriptor Descriptor::parse(const std::string& name, std::string_view text, const DescriptorLimits& limits) {
-  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
+  if (is_utf16(text) || text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
     throw Error(VMDK_ERR_UNSUPPORTED, name + ": the descriptor is UTF-16 text; it must be single bytes or UTF-8");
   text = without_bom(text.substr(0, text.find('\0')));
   if (text.size() > limits.max_bytes)
@@ -283,7 +290,7 @@ void Descriptor::add_entry(const std::string& name, std::string_view line, std::
   if (entries_.size() == kMaxKeys)
     throw Error(VMDK_ERR_LIMIT, name + ": the descriptor has more than 65536 keys");
   const std::string_view key = trim(line.substr(0, equals));
-  entries_.push_back({slice(key), slice(unquote(line.substr(equals + 1))), fold(key)});
+  entries_.push_back({slice(key), slice(unquote(line.substr(equals + 1))), fold_case(key)});
 }
 
 // `piece` is a part of `text`.

@@ -55,6 +55,9 @@ class Descriptor final {
   std::vector<ExtentLine> extents;
   std::string text;                    // all of it, without what follows a NUL
 
+  // The code page it says it is in; "" if it does not.
+  std::string encoding() const;
+
   bool has_parent() const noexcept { return parent_cid != kNoParent; }
 
   // Value of a key, in any case, with its quotes removed; bytes as they stand. Of a header key that

@@ -52,8 +52,9 @@ void CommandLine::argument(const char* name, std::optional<std::string>& into, c
 }
 
 void CommandLine::flag(const char* names, bool& into, const char* help) {
-  impl_->app.add_flag(names, into, help)->group(impl_->group)->multi_option_policy(
-      CLI::MultiOptionPolicy::TakeLast);
+  impl_->app.add_flag(names, into, help)
+      ->group(impl_->group)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 
 void CommandLine::option(const char* names, std::string& into, const char* placeholder,
@@ -61,8 +62,8 @@ void CommandLine::option(const char* names, std::string& into, const char* place
   impl_->app.add_option(names, into, help)->type_name(placeholder)->group(impl_->group);
 }
 
-void CommandLine::option(const char* names, std::vector<std::string>& into,
-                         const char* placeholder, const char* help) {
+void CommandLine::option(const char* names, std::vector<std::string>& into, const char* placeholder,
+                         const char* help) {
   impl_->app.add_option(names, into, help)
       ->type_name(placeholder)
       ->group(impl_->group)

@@ -27,15 +27,6 @@ struct Differences {
   std::optional<std::uint64_t> first;
   std::uint64_t bytes = 0;
   std::uint64_t sectors = 0;
-  std::uint64_t last_sector = UINT64_MAX;  // the last one counted
-
-  void add(std::uint64_t offset, std::uint64_t count) {
-    if (!first) first = offset;
-    bytes += count;
-    const std::uint64_t sector = offset / kSector;
-    if (sector != last_sector) ++sectors;
-    last_sector = sector;
-  }
 };
 
 std::byte byte_at(const Piece& piece, std::size_t i) {
@@ -49,7 +40,8 @@ bool equal(const Piece& a, const Piece& b, std::size_t at, std::size_t size) {
   return std::memcmp(a.data + at, b.data + at, size) == 0;
 }
 
-// Counts in steps that do not cross a sector of the disk.
+// Counts sector by sector: pieces and steps begin at a sector, and only the end
+// of a raw file can cut one.
 void count_differences(const Piece& a, const Piece& b, std::size_t from, std::size_t size,
                        Differences& differences) {
   std::size_t at = from;
@@ -65,7 +57,9 @@ void count_differences(const Piece& a, const Piece& b, std::size_t from, std::si
         ++count;
         first = i;
       }
-      differences.add(offset + first, count);
+      if (!differences.first) differences.first = offset + first;
+      differences.bytes += count;
+      ++differences.sectors;
     }
     at += n;
   }

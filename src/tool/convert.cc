@@ -25,8 +25,10 @@ void check_kind(const std::string& kind, const std::string& to) {
     throw UsageError("-O " + printable(kind) + ": this version converts to raw only",
                      UsageError::See::nothing);
   if (kind.empty() && lower_case(to).ends_with(".vmdk"))
-    throw UsageError(printable(to) + ": this version converts to raw only; say -O raw if raw bytes are to have this name",
-                     UsageError::See::nothing);
+    throw UsageError(
+        printable(to) +
+            ": this version converts to raw only; say -O raw if raw bytes are to have this name",
+        UsageError::See::nothing);
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ bool is_zero(std::span<const std::byte> data) {
   const std::size_t head = std::min(kHead, data.size());
   for (std::size_t i = 0; i < head; ++i)
     if (data[i] != std::byte{0}) return false;
-  return data.size() <= kHead || std::memcmp(data.data(), data.data() + kHead, data.size() - kHead) == 0;
+  return data.size() <= kHead ||
+         std::memcmp(data.data(), data.data() + kHead, data.size() - kHead) == 0;
 }
 
 void copy_guest(Source& source, std::uint64_t offset, std::uint64_t size, Sink& sink,

@@ -17,8 +17,8 @@ namespace vmdk_tool {
 bool is_zero(std::span<const std::byte> data);
 
 // Copies `size` bytes from `offset` on to the beginning of `sink`, which is
-// not finished. Where the sink keeps holes, aligned blocks of 4 KiB that hold only zeros become holes.
-// With more than one thread, one reads while the other writes.
+// not finished. Where the sink keeps holes, aligned blocks of 4 KiB that hold only zeros become
+// holes. With more than one thread, one reads while the other writes.
 void copy_guest(Source& source, std::uint64_t offset, std::uint64_t size, Sink& sink,
                 std::uint32_t threads, Progress& progress);
 

@@ -27,18 +27,31 @@ constexpr FlagName kInfoFlags[] = {
 }  // namespace
 
 const char* type_name(std::uint32_t type) {
-  static constexpr const char* kNames[] = {
-      "unknown",          "monolithicSparse", "monolithicFlat",       "twoGbMaxExtentSparse",
-      "twoGbMaxExtentFlat", "streamOptimized", "vmfs",                 "vmfsSparse",
-      "seSparse",         "vmfsThin",         "vmfsPreallocated",     "vmfsEagerZeroedThick",
-      "vmfsRaw",          "vmfsRDM",          "vmfsRDMP",             "fullDevice",
-      "partitionedDevice", "custom"};
+  static constexpr const char* kNames[] = {"unknown",
+                                           "monolithicSparse",
+                                           "monolithicFlat",
+                                           "twoGbMaxExtentSparse",
+                                           "twoGbMaxExtentFlat",
+                                           "streamOptimized",
+                                           "vmfs",
+                                           "vmfsSparse",
+                                           "seSparse",
+                                           "vmfsThin",
+                                           "vmfsPreallocated",
+                                           "vmfsEagerZeroedThick",
+                                           "vmfsRaw",
+                                           "vmfsRDM",
+                                           "vmfsRDMP",
+                                           "fullDevice",
+                                           "partitionedDevice",
+                                           "custom"};
   return name_at(kNames, type);
 }
 
 const char* adapter_name(std::uint32_t adapter) {
-  static constexpr const char* kNames[] = {"unknown", "ide",        "buslogic", "lsilogic", "legacyESX",
-                                           "pvscsi",  "lsisas1068", "sata",     "nvme"};
+  static constexpr const char* kNames[] = {"unknown",    "ide",       "buslogic",
+                                           "lsilogic",   "legacyESX", "pvscsi",
+                                           "lsisas1068", "sata",      "nvme"};
   return name_at(kNames, adapter);
 }
 

@@ -63,8 +63,9 @@ void print_hardware(TextOutput& out, const vmdk_info& info) {
   if (info.bios_cylinders != 0 || info.bios_heads != 0 || info.bios_sectors != 0)
     print_line(out, "BIOS", geometry_text(info.bios_cylinders, info.bios_heads, info.bios_sectors));
   if (info.logical_sector_bytes != 512 || info.physical_sector_bytes != 512)
-    print_line(out, "sectors", std::to_string(info.logical_sector_bytes) + " bytes logical, " +
-                                   std::to_string(info.physical_sector_bytes) + " physical");
+    print_line(out, "sectors",
+               std::to_string(info.logical_sector_bytes) + " bytes logical, " +
+                   std::to_string(info.physical_sector_bytes) + " physical");
 }
 
 void print_extents(TextOutput& out, const LinkReport& link) {
@@ -102,8 +103,8 @@ void print_link(TextOutput& out, const LinkReport& link, const InfoParts& parts)
   print_hardware(out, info);
   if (info.flags != 0) print_line(out, "flags", flags_text(info.flags));
   if (info.recovered_tables != 0)
-    print_line(out, "recovered", "a table was read from its copy " +
-                                     count_of(info.recovered_tables, "time"));
+    print_line(out, "recovered",
+               "a table was read from its copy " + count_of(info.recovered_tables, "time"));
   if (parts.extents) print_extents(out, link);
   if (parts.keys) print_keys(out, link);
 }

@@ -32,8 +32,8 @@ struct LinkReport {
   std::string path;
   std::string create_type;  // as the descriptor spells it; may be empty
   std::string parent_hint;
-  std::vector<ExtentReport> extents;                        // if asked for
-  std::vector<std::pair<std::string, std::string>> keys;    // if asked for
+  std::vector<ExtentReport> extents;                      // if asked for
+  std::vector<std::pair<std::string, std::string>> keys;  // if asked for
 };
 
 LinkReport read_link(const DiskHandle& disk, std::uint32_t link, const InfoParts& parts);

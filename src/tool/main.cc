@@ -49,8 +49,7 @@ int run_help(Arguments arguments) {
     return kExitDone;
   }
   const Verb* const verb = find_verb(arguments[0]);
-  if (verb == nullptr || arguments.size() > 1)
-    throw UsageError("help takes the name of one verb");
+  if (verb == nullptr || arguments.size() > 1) throw UsageError("help takes the name of one verb");
   char option[] = "--help";
   char* const help[] = {option};
   return verb->run(Arguments(help, 1));

@@ -120,8 +120,7 @@ int run_map(Arguments arguments) {
   common.add_to(line);
   line.parse(arguments);
   common.check();
-  if (json && svg_path == "-")
-    throw UsageError("--json and --svg - both want the standard output");
+  if (json && svg_path == "-") throw UsageError("--json and --svg - both want the standard output");
 
   const DiskHandle disk(file, common, Work::tables);
   RunWalker walker(disk);

@@ -66,7 +66,8 @@ void CommonOptions::add_to(CommandLine& line) {
   line.flag("--no-parent", no_parent_, "Leave parents closed; what only they hold reads as zero");
   line.option("--member", member_, "NAME", "Which disk of an OVA or tar");
   line.option("--encoding", encoding_, "NAME", "Code page of the descriptors, such as GBK");
-  line.option("--threads", threads_text_, "N", "Threads that move data; 1 for none but the main one");
+  line.option("--threads", threads_text_, "N",
+              "Threads that move data; 1 for none but the main one");
   line.option("--progress", progress_text_, "MODE", "auto, plain (percent lines) or none");
   line.flag("-q,--quiet", quiet_, "No progress, no notes");
   line.flag("-v,--verbose", verbose_, "Say how the disk was understood and where errors are");

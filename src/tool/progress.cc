@@ -37,7 +37,8 @@ std::string clock_text(double seconds) {
   const auto whole = static_cast<unsigned long long>(std::min(seconds, 3.6e8));
   char text[40];
   if (whole >= 3600)
-    std::snprintf(text, sizeof text, "%llu:%02llu:%02llu", whole / 3600, whole / 60 % 60, whole % 60);
+    std::snprintf(text, sizeof text, "%llu:%02llu:%02llu", whole / 3600, whole / 60 % 60,
+                  whole % 60);
   else
     std::snprintf(text, sizeof text, "%02llu:%02llu", whole / 60, whole % 60);
   return text;
@@ -85,7 +86,7 @@ void Progress::print_percent() {
 }
 
 void Progress::draw(Clock::time_point now) {
-  constexpr std::size_t kBarColumns = 24;
+  constexpr std::size_t kBarColumns = 14;
   const double elapsed = std::chrono::duration<double>(now - start_).count();
   const double share = total_ == 0 ? 1.0 : static_cast<double>(done_) / static_cast<double>(total_);
   const auto filled = static_cast<std::size_t>(share * static_cast<double>(kBarColumns));

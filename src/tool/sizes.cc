@@ -16,7 +16,8 @@ constexpr std::string_view kUnits = "KMGTPE";
 
 // Bits to shift by for a unit letter; 0 for what is none.
 unsigned unit_shift(char letter) {
-  const char upper = letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 'a' + 'A') : letter;
+  const char upper =
+      letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 'a' + 'A') : letter;
   const std::size_t index = kUnits.find(upper);
   return index == std::string_view::npos ? 0 : static_cast<unsigned>(index + 1) * 10;
 }

@@ -15,10 +15,10 @@ namespace {
 constexpr std::uint64_t kColumns = 64;
 constexpr std::uint64_t kMostCells = kColumns * 64;
 constexpr std::uint64_t kSmallestCell = 512;
-constexpr double kCell = 12;       // pixels
-constexpr unsigned kLeft = 96;     // room for the offsets beside the rows
-constexpr unsigned kTop = 64;      // room for the title
-constexpr unsigned kLine = 20;     // a line of the legend
+constexpr double kCell = 12;    // pixels
+constexpr unsigned kLeft = 96;  // room for the offsets beside the rows
+constexpr unsigned kTop = 64;   // room for the title
+constexpr unsigned kLine = 20;  // a line of the legend
 constexpr unsigned kWidth = kLeft + kColumns * 12 + 24;
 constexpr std::size_t kLongestName = 72;
 
@@ -26,12 +26,23 @@ std::string xml_text(const std::string& text) {
   std::string out;
   for (const char c : printable(text)) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&apos;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&apos;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -147,9 +158,9 @@ void SvgMap::end_bar() {
   if (bar_cells_ == 0) return;
   const std::uint64_t begin = bar_first_ * cell_size_;
   const std::uint64_t end = std::min(capacity_, begin + bar_cells_ * cell_size_);
-  draw_bar(bar_first_, 0, kCell * static_cast<double>(bar_cells_), bar_kind_,
-           "at " + human_size(begin) + ": " + human_size(end - begin) + " " +
-               label_of(bar_kind_, {}));
+  draw_bar(
+      bar_first_, 0, kCell * static_cast<double>(bar_cells_), bar_kind_,
+      "at " + human_size(begin) + ": " + human_size(end - begin) + " " + label_of(bar_kind_, {}));
   bar_cells_ = 0;
 }
 
@@ -159,7 +170,8 @@ void SvgMap::draw_mixed_cell(std::uint64_t cell_bytes) {
   constexpr double kNarrowest = 1;
   double shares = 0;
   const auto share_of = [&](std::uint64_t bytes) {
-    return std::max(kNarrowest / kCell, static_cast<double>(bytes) / static_cast<double>(cell_bytes));
+    return std::max(kNarrowest / kCell,
+                    static_cast<double>(bytes) / static_cast<double>(cell_bytes));
   };
   for (const std::uint64_t bytes : cell_)
     if (bytes != 0) shares += share_of(bytes);

@@ -3,6 +3,7 @@
 
 #include <iconv.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -29,29 +30,39 @@ std::size_t utf8_length(std::string_view text) noexcept {
   return length;
 }
 
-// The name under which iconv knows the code page of a descriptor.
+// The name under which iconv knows the code page of a descriptor; "" for one that no descriptor has. The
+// name comes from a file, and code pages that nobody needs are best left alone.
 std::string iconv_name(std::string_view encoding) {
-  std::string name;
-  for (const char c : encoding) name += c == '_' ? '-' : to_lower(c);
+  std::string name = fold_case(encoding);
+  std::replace(name.begin(), name.end(), '_', '-');
   if (name == "gbk" || name == "gb2312") return "CP936";
   if (name == "big5") return "CP950";
   if (name == "shift-jis") return "CP932";
   if (name == "windows-949-2000" || name == "euc-kr") return "CP949";
-  if (name.starts_with("windows-")) return "CP" + name.substr(8);
-  return name;
+  for (const std::string_view known : {"utf-8", "us-ascii", "gb18030", "euc-jp", "koi8-r"})
+    if (name == known) return name;
+  for (const std::string_view prefix : {"windows-", "cp", "iso-8859-"}) {
+    if (!name.starts_with(prefix)) continue;
+    const auto number = parse_decimal(std::string_view(name).substr(prefix.size()));
+    if (number && *number < 10000) return prefix == "iso-8859-" ? name : "CP" + std::to_string(*number);
+  }
+  return {};
 }
 
 class Converter final {
  public:
-  explicit Converter(const std::string& encoding)
-      : handle_(iconv_open("UTF-8", iconv_name(encoding).c_str())) {}
+  explicit Converter(const std::string& encoding) {
+    const std::string name = iconv_name(encoding);
+    // To iconv, the empty name is the code page of the locale.
+    if (!name.empty()) handle_ = iconv_open("UTF-8", name.c_str());
+  }
   ~Converter() {
     if (ok()) iconv_close(handle_);
   }
   Converter(const Converter&) = delete;
   Converter& operator=(const Converter&) = delete;
 
-  bool ok() const noexcept { return handle_ != reinterpret_cast<iconv_t>(-1); }
+  bool ok() const noexcept { return handle_ != none(); }
 
   std::optional<std::string> convert(std::string_view text) {
     std::string out;
@@ -69,12 +80,19 @@ class Converter final {
   }
 
  private:
-  iconv_t handle_;
+  static iconv_t none() noexcept { return reinterpret_cast<iconv_t>(-1); }
+  iconv_t handle_ = none();
 };
 
 }  // namespace
 
 char to_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+std::string fold_case(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), to_lower);
+  return out;
+}
 
 bool equals_nocase(std::string_view a, std::string_view b) noexcept {
   return a.size() == b.size() && starts_with_nocase(a, b);

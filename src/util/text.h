@@ -12,6 +12,7 @@ namespace vmdk {
 
 // ASCII only, whatever the locale.
 char to_lower(char c) noexcept;
+std::string fold_case(std::string_view text);
 bool equals_nocase(std::string_view a, std::string_view b) noexcept;
 bool starts_with_nocase(std::string_view text, std::string_view prefix) noexcept;
 

@@ -96,7 +96,7 @@ static void *read_some(void *argument)
     uint64_t begin;
     while ((begin = atomic_fetch_add(&job->next, 64)) < job->count)
         for (uint64_t i = begin; i < begin + 64 && i < job->count; i++)
-            check(vmdk_read_at(job->disk, buffer, (size_t)job->block, i * job->step % (job->capacity - job->block + 1)));
+            check(vmdk_read_at(job->disk, buffer, (size_t)job->block, i * job->step % (job->capacity / job->block * job->block)));
     free(buffer);
     return NULL;
 }
