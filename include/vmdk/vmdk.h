@@ -230,7 +230,10 @@ enum vmdk_level {
 typedef void (*vmdk_message_fn)(void *user, int32_t level, const char *message);
 
 #define VMDK_OPEN_NO_PARENT 0x2u /**< Do not open parents; what only a parent holds reads as zero. */
-#define VMDK_OPEN_RECOVER 0x8u   /**< Read through whichever copy of a table is sane; each use is reported. */
+/** Read a damaged image as far as it can be told what is right: through whichever copy of a grain directory or
+ *  table is sane, each use being reported; a stream without its end marker; a plain sparse file cut off in its
+ *  metadata; a hosted sparse extent that has lost its descriptor. Data that is lost stays an error. */
+#define VMDK_OPEN_RECOVER 0x8u
 
 /** How to open a disk. */
 typedef struct vmdk_open_options {
@@ -278,7 +281,8 @@ typedef struct vmdk_open_options {
  * @param out_disk  The open disk; release it with vmdk_close().
  *
  * @retval VMDK_OK                  The disk and all its parents are open.
- * @retval VMDK_ERR_INVALID_ARGUMENT A pointer is NULL, or an option has no meaning.
+ * @retval VMDK_ERR_INVALID_ARGUMENT A pointer is NULL, an option has no meaning, or an OVA
+ *                                  holds several disks (the message lists them) and none is named.
  * @retval VMDK_ERR_NO_MEMORY       An allocation failed.
  * @retval VMDK_ERR_NOT_FOUND       @p path, an extent, the member, or the descriptor of
  *                                  a bare data file is not there.

@@ -120,9 +120,9 @@ std::unique_ptr<Extent> open_hosted(const File& file, Bytes beginning, const Ext
   if (header.has_redundant()) layout.rgd_sector = header.rgd_sector;
   layout.first_grain_sector = header.overhead;
   layout.grains_whole = !header.compressed();
-  layout.metadata.push_back({0, 1});
+  layout.header = {0, 1};
   if (header.descriptor_sector != 0 && in_bounds(header.descriptor_sector, header.descriptor_sectors, file.size() / kSectorSize))
-    layout.metadata.push_back({header.descriptor_sector, header.descriptor_sectors});
+    layout.descriptor = {header.descriptor_sector, header.descriptor_sectors};
   const SparseFacts facts{header.compressed() ? VMDK_EXTENT_STREAM : VMDK_EXTENT_SPARSE, header.version, header.unclean};
   if (header.compressed())
     return std::make_unique<StreamExtent>(file, std::move(layout), facts, header.markers(), parts.shared, parts.inflating);
@@ -145,7 +145,7 @@ std::unique_ptr<Extent> open_cowd(const File& file, const ExtentLine& line, cons
                                    " entries, but " + sectors_text(line.sectors) + " need " +
                                    std::to_string(layout.gd_entries));
   layout.first_grain_sector = kCowdHeaderSize / kSectorSize;
-  layout.metadata.push_back({0, kCowdHeaderSize / kSectorSize});
+  layout.header = {0, kCowdHeaderSize / kSectorSize};
   return std::make_unique<SparseExtent>(file, std::move(layout), SparseFacts{VMDK_EXTENT_COWD, 1, header.unclean},
                                         parts.shared);
 }

@@ -335,6 +335,7 @@ void Opener::open_extents(Link& link, std::uint32_t number) {
     throw_corrupt(name, "is a sparse extent by its header, but the first extent of the descriptor in it is of another type");
   std::uint64_t begin = 0;
   link.slots.reserve(lines.size());
+  uses_.reserve(uses_.size() + lines.size());
   for (const ExtentLine& line : lines) {
     const bool this_file = here && link.slots.empty();
     try {

@@ -35,7 +35,8 @@ const char* const kRecoverHint =
 
 GrainTable::GrainTable(const File& file, GrainLayout layout, const Shared& shared)
     : file_(file), layout_(std::move(layout)), shared_(shared), number_(shared.tables.add_file()),
-      grains_(divide_up(layout_.capacity_sectors, layout_.grain_sectors)) {
+      grains_(divide_up(layout_.capacity_sectors, layout_.grain_sectors)),
+      metadata_{layout_.header, layout_.descriptor} {
   const std::uint64_t gd_bytes = layout_.gd_entries * kEntrySize;
   const auto inside = [&](std::uint64_t sector) {
     return sector <= file_.size() / kSectorSize && in_bounds(sector * kSectorSize, gd_bytes, file_.size());
@@ -53,10 +54,20 @@ GrainTable::GrainTable(const File& file, GrainLayout layout, const Shared& share
     if (!shared_.recover || !layout_.rgd_sector) throw_damaged(what);
     note_recovered(UINT64_MAX, what);
   } else {
-    metadata_.push_back({layout_.gd_sector, divide_up(gd_bytes, kSectorSize)});
+    metadata_[2] = {layout_.gd_sector, divide_up(gd_bytes, kSectorSize)};
   }
-  if (layout_.rgd_sector) metadata_.push_back({*layout_.rgd_sector, divide_up(gd_bytes, kSectorSize)});
-  metadata_.insert(metadata_.end(), layout_.metadata.begin(), layout_.metadata.end());
+  if (layout_.rgd_sector) metadata_[3] = {*layout_.rgd_sector, divide_up(gd_bytes, kSectorSize)};
+}
+
+GrainTable::~GrainTable() { const std::unique_ptr<Memo> owner(memo_.load(std::memory_order_relaxed)); }
+
+// Made with the first table, so that extents nobody reads do without.
+GrainTable::Memo& GrainTable::memo() const {
+  if (Memo* made = memo_.load(std::memory_order_acquire)) return *made;
+  auto fresh = std::make_unique<Memo>();
+  Memo* made = nullptr;
+  if (memo_.compare_exchange_strong(made, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
+  return *made;
 }
 
 void GrainTable::throw_damaged(const std::string& what) const {
@@ -126,12 +137,12 @@ std::uint32_t GrainTable::directory_entry(std::uint64_t directory_sector, std::u
 }
 
 GrainTable::Table GrainTable::find_table(std::uint64_t index) const {
-  std::atomic<std::uint64_t>& memo = memo_[index % kMemo];
-  const std::uint64_t known = memo.load(std::memory_order_relaxed);
+  std::atomic<std::uint64_t>& place = memo()[index % kMemo];
+  const std::uint64_t known = place.load(std::memory_order_relaxed);
   if (known >> 32 == index && known != 0) return {known & UINT32_MAX, false};
   const Table table = look_up_table(index);
   if (table.sector > kZero && !table.redundant && index <= UINT32_MAX)
-    memo.store(index << 32 | table.sector, std::memory_order_relaxed);
+    place.store(index << 32 | table.sector, std::memory_order_relaxed);
   return table;
 }
 
@@ -277,7 +288,7 @@ void GrainTable::sectors(std::uint64_t grain, std::span<std::uint32_t> out) cons
 
 std::uint32_t GrainTable::peek_next(std::uint64_t grain) const {
   const std::uint64_t within = grain % layout_.gtes_per_gt * kEntrySize;
-  const std::uint64_t known = memo_[grain / layout_.gtes_per_gt % kMemo].load(std::memory_order_relaxed);
+  const std::uint64_t known = memo()[grain / layout_.gtes_per_gt % kMemo].load(std::memory_order_relaxed);
   if (within == 0 || known >> 32 != grain / layout_.gtes_per_gt || known == 0) return 0;
   const std::uint64_t at = (known & UINT32_MAX) * kSectorSize + within;
   return at % TableCache::kBlockSize == 0 ? 0 : peek(grain);

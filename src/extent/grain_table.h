@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <span>
@@ -41,6 +42,9 @@ class GrainTable final {
  public:
   // Throws VMDK_ERR_CORRUPT if the directory is not inside the file (when recovering, neither copy).
   GrainTable(const File& file, GrainLayout layout, const Shared& shared);
+  ~GrainTable();
+  GrainTable(const GrainTable&) = delete;
+  GrainTable& operator=(const GrainTable&) = delete;
 
   // The run from `grain` on, at most `most` grains of it, at least one.
   GrainRun run(std::uint64_t grain, std::uint64_t most) const;
@@ -91,11 +95,13 @@ class GrainTable final {
   std::uint32_t number_;  // of the file in the cache
   std::uint64_t grains_;
   bool gd_lost_ = false;  // the primary directory is not inside the file
-  std::vector<SectorRange> metadata_;
+  std::array<SectorRange, 4> metadata_;  // header, descriptor, both directories; of size 0 where there is none
 
   // Tables of the primary directory found lately: the lower half is the sector, the upper the index.
   static constexpr std::size_t kMemo = 32;
-  mutable std::array<std::atomic<std::uint64_t>, kMemo> memo_{};
+  using Memo = std::array<std::atomic<std::uint64_t>, kMemo>;
+  Memo& memo() const;
+  mutable std::atomic<Memo*> memo_{nullptr};
 
   // Sectors of the tables that stand among the grains, in order; learned before the first grain is judged.
   mutable std::vector<std::uint32_t> inner_tables_;

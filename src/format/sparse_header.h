@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "util/bytes.h"
 
@@ -54,7 +53,7 @@ struct GrainLayout {
   std::optional<std::uint64_t> rgd_sector;
   std::uint64_t first_grain_sector = 0;  // nothing before it is a grain
   bool grains_whole = true;          // a grain takes all its sectors in the file (else it is compressed)
-  std::vector<SectorRange> metadata;  // header and descriptor
+  SectorRange header, descriptor;    // no grain lies there
 };
 
 // Tables that cover `capacity_sectors`; throws VMDK_ERR_CORRUPT if the directory is not in the file.

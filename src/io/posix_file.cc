@@ -90,8 +90,9 @@ class PosixFile final : public File {
   std::uint64_t stored_bytes() const override { return stored_; }
   const std::string& name() const override { return name_; }
   std::string identity() const override {
-    const std::array<std::uint64_t, 2> both{device_, inode_};
-    return {reinterpret_cast<const char*>(both.data()), sizeof both};
+    // 15 bytes need no memory of their own. A device number takes five of them.
+    const std::array<std::uint64_t, 2> both{inode_, device_};
+    return {reinterpret_cast<const char*>(both.data()), 15};
   }
 
   const Way& way() const noexcept { return way_; }
