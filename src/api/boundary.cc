@@ -9,8 +9,8 @@ namespace vmdk {
 
 namespace {
 
-// Plain bytes with a trivial destructor: works out of memory, and does not keep the library from being
-// unloaded.
+// Plain bytes with a trivial destructor: works out of memory, and does not keep the library from
+// being unloaded.
 thread_local constinit vmdk_error last_error{
     sizeof(vmdk_error), VMDK_OK, 0, UINT32_MAX, UINT32_MAX, 0, UINT64_MAX, {0}, {0}};
 
@@ -18,7 +18,8 @@ template <std::size_t N>
 void copy_text(char (&to)[N], std::string_view text) noexcept {
   std::size_t size = std::min(text.size(), N - 1);
   // Not in the middle of a character.
-  while (size < text.size() && size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
+  while (size < text.size() && size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80)
+    --size;
   std::memcpy(to, text.data(), size);
   to[size] = '\0';
 }
@@ -52,7 +53,8 @@ void give_text(std::string_view text, char* buffer, std::size_t size, std::size_
   if (size == 0) return;
   require(buffer != nullptr, "the buffer is NULL");
   if (size < text.size() + 1)
-    throw Error(VMDK_ERR_OUT_OF_RANGE, "the buffer of " + std::to_string(size) + " bytes is too small for " +
+    throw Error(VMDK_ERR_OUT_OF_RANGE, "the buffer of " + std::to_string(size) +
+                                           " bytes is too small for " +
                                            std::to_string(text.size() + 1));
   std::memcpy(buffer, text.data(), text.size());
   buffer[text.size()] = '\0';

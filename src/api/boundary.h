@@ -15,8 +15,8 @@
 
 namespace vmdk {
 
-// Keeps the detail of a failure for vmdk_last_error() and returns its status. The one for exceptions
-// of ours gets all there is to say.
+// Keeps the detail of a failure for vmdk_last_error() and returns its status. The one for
+// exceptions of ours gets all there is to say.
 vmdk_status report(const Error& error) noexcept;
 vmdk_status report(vmdk_status status, const char* message) noexcept;
 
@@ -51,7 +51,8 @@ T copy_options(const T* in) {
   require(size >= sizeof in->struct_size, "struct_size of the options is not set");
   const auto* bytes = reinterpret_cast<const unsigned char*>(in);
   for (std::size_t i = sizeof(T); i < size; ++i)
-    if (bytes[i] != 0) throw Error(VMDK_ERR_UNSUPPORTED, "the options are of a newer version than this library");
+    if (bytes[i] != 0)
+      throw Error(VMDK_ERR_UNSUPPORTED, "the options are of a newer version than this library");
   std::memcpy(&out, in, size < sizeof(T) ? size : sizeof(T));
   return out;
 }
@@ -60,10 +61,12 @@ T copy_options(const T* in) {
 template <class T>
 void require_sized(const T* out) {
   require(out != nullptr, "the structure to fill is NULL");
-  require(out->struct_size >= sizeof out->struct_size, "struct_size of the structure to fill is not set");
+  require(out->struct_size >= sizeof out->struct_size,
+          "struct_size of the structure to fill is not set");
 }
 
-// Gives a filled structure to a caller compiled with an older or newer header. Its struct_size stays.
+// Gives a filled structure to a caller compiled with an older or newer header. Its struct_size
+// stays.
 template <class T>
 void give(T* to, const T& from) {
   static_assert(std::is_trivially_copyable_v<T>);

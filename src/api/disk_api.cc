@@ -40,7 +40,8 @@ Request read_options(const vmdk_open_options* in) {
   const vmdk_limits limits = copy_options(options.limits);
   constexpr std::uint32_t kKnown = VMDK_OPEN_NO_PARENT | VMDK_OPEN_RECOVER;
   if ((options.flags & ~kKnown) != 0)
-    throw Error(VMDK_ERR_UNSUPPORTED, "vmdk_open_options::flags has flags this version does not know");
+    throw Error(VMDK_ERR_UNSUPPORTED,
+                "vmdk_open_options::flags has flags this version does not know");
   require(options.paths <= VMDK_PATHS_ANY, "vmdk_open_options::paths is no VMDK_PATHS value");
   require(options.threads <= kMaxThreads, "vmdk_open_options::threads is more than 64");
   Request request;
@@ -51,8 +52,10 @@ Request read_options(const vmdk_open_options* in) {
   if (options.encoding != nullptr) out.encoding = options.encoding;
   if (options.member != nullptr) out.member = options.member;
   out.cache_bytes = limit<std::uint64_t>(options.cache_bytes, out.cache_bytes, 1, UINT64_MAX / 2);
-  out.max_table_bytes = limit<std::uint64_t>(limits.max_table_bytes, out.max_table_bytes, 256 << 10, UINT64_MAX / 2);
-  out.max_chain_length = limit<std::uint32_t>(limits.max_chain_length, out.max_chain_length, 1, 1024);
+  out.max_table_bytes =
+      limit<std::uint64_t>(limits.max_table_bytes, out.max_table_bytes, 256 << 10, UINT64_MAX / 2);
+  out.max_chain_length =
+      limit<std::uint32_t>(limits.max_chain_length, out.max_chain_length, 1, 1024);
   DescriptorLimits& text = out.descriptor_limits;
   text.max_bytes = limit<std::uint32_t>(limits.max_descriptor_bytes, text.max_bytes, 1, 64 << 20);
   text.max_extents = limit<std::uint32_t>(limits.max_extents, text.max_extents, 1, 1 << 20);
@@ -64,7 +67,8 @@ Request read_options(const vmdk_open_options* in) {
   }
   PathPolicy policy;
   policy.any_path = any_path;
-  for (const char* const* root = options.roots; root != nullptr && *root != nullptr; ++root) policy.roots.emplace_back(*root);
+  for (const char* const* root = options.roots; root != nullptr && *root != nullptr; ++root)
+    policy.roots.emplace_back(*root);
   policy.max_open_files = limit<std::uint32_t>(limits.max_open_files, 128, 8, 1 << 20);
   request.files = std::make_unique<PosixFileSystem>(std::move(policy));
   return request;
@@ -77,27 +81,32 @@ const Disk& disk_of(const vmdk_disk* handle) {
 
 const Link& link_of(const Disk& disk, std::uint32_t number) {
   if (number < disk.links().size()) return disk.links()[number];
-  throw Error(VMDK_ERR_OUT_OF_RANGE, disk.links()[0].files[0]->name() + ": the chain has no link " + std::to_string(number) +
-                                         ", only " + std::to_string(disk.links().size()) + " of them");
+  throw Error(VMDK_ERR_OUT_OF_RANGE, disk.links()[0].files[0]->name() + ": the chain has no link " +
+                                         std::to_string(number) + ", only " +
+                                         std::to_string(disk.links().size()) + " of them");
 }
 
 const Link::Slot& slot_of(const Link& link, std::uint64_t index) {
   if (index < link.slots.size()) return link.slots[index];
-  throw Error(VMDK_ERR_OUT_OF_RANGE, link.files[0]->name() + ": has no extent " + std::to_string(index) + ", only " +
+  throw Error(VMDK_ERR_OUT_OF_RANGE, link.files[0]->name() + ": has no extent " +
+                                         std::to_string(index) + ", only " +
                                          std::to_string(link.slots.size()) + " of them");
 }
 
-std::uint32_t number_of(const Disk& disk, std::size_t link, const char* key, std::uint32_t otherwise) {
+std::uint32_t number_of(const Disk& disk, std::size_t link, const char* key,
+                        std::uint32_t otherwise) {
   std::string text;
   if (!disk.find_text(link, key, text)) return otherwise;
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(parse_decimal(text).value_or(otherwise), UINT32_MAX));
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(parse_decimal(text).value_or(otherwise), UINT32_MAX));
 }
 
 std::uint32_t adapter_of(const Disk& disk, std::size_t link) {
   constexpr std::pair<std::string_view, vmdk_adapter> kNames[] = {
-      {"ide", VMDK_ADAPTER_IDE},         {"buslogic", VMDK_ADAPTER_BUSLOGIC}, {"lsilogic", VMDK_ADAPTER_LSILOGIC},
-      {"legacyESX", VMDK_ADAPTER_LEGACY_ESX}, {"pvscsi", VMDK_ADAPTER_PVSCSI}, {"lsisas1068", VMDK_ADAPTER_LSISAS},
-      {"sata", VMDK_ADAPTER_SATA},       {"nvme", VMDK_ADAPTER_NVME}};
+      {"ide", VMDK_ADAPTER_IDE},           {"buslogic", VMDK_ADAPTER_BUSLOGIC},
+      {"lsilogic", VMDK_ADAPTER_LSILOGIC}, {"legacyESX", VMDK_ADAPTER_LEGACY_ESX},
+      {"pvscsi", VMDK_ADAPTER_PVSCSI},     {"lsisas1068", VMDK_ADAPTER_LSISAS},
+      {"sata", VMDK_ADAPTER_SATA},         {"nvme", VMDK_ADAPTER_NVME}};
   std::string text;
   if (disk.find_text(link, "ddb.adapterType", text))
     for (const auto& [name, adapter] : kNames)
@@ -110,10 +119,12 @@ vmdk_type type_of_extents(const Link& link) {
   if (link.descriptor.type != VMDK_TYPE_UNKNOWN) return link.descriptor.type;
   const auto& slots = link.slots;
   const auto all = [&](vmdk_extent_kind kind) {
-    return std::all_of(slots.begin(), slots.end(), [&](const Link::Slot& slot) { return slot.extent->kind() == kind; });
+    return std::all_of(slots.begin(), slots.end(),
+                       [&](const Link::Slot& slot) { return slot.extent->kind() == kind; });
   };
   if (all(VMDK_EXTENT_STREAM)) return VMDK_TYPE_STREAM_OPTIMIZED;
-  if (all(VMDK_EXTENT_SPARSE)) return link.embedded ? VMDK_TYPE_MONOLITHIC_SPARSE : VMDK_TYPE_SPLIT_SPARSE;
+  if (all(VMDK_EXTENT_SPARSE))
+    return link.embedded ? VMDK_TYPE_MONOLITHIC_SPARSE : VMDK_TYPE_SPLIT_SPARSE;
   if (all(VMDK_EXTENT_COWD)) return VMDK_TYPE_VMFS_SPARSE;
   if (all(VMDK_EXTENT_SE_SPARSE)) return VMDK_TYPE_SE_SPARSE;
   if (!all(VMDK_EXTENT_FLAT)) return VMDK_TYPE_UNKNOWN;
@@ -205,7 +216,9 @@ std::string text_of(const Disk& disk, std::uint32_t number, std::string_view key
 vmdk_run describe_run(const Disk& disk, std::uint64_t offset, std::uint64_t size) {
   const DiskRun found = disk.map(offset, size);
   vmdk_run run{};
-  run.kind = found.run.kind == RunKind::data ? VMDK_RUN_DATA : found.run.kind == RunKind::zero ? VMDK_RUN_ZERO : VMDK_RUN_ABSENT;
+  run.kind = found.run.kind == RunKind::data   ? VMDK_RUN_DATA
+             : found.run.kind == RunKind::zero ? VMDK_RUN_ZERO
+                                               : VMDK_RUN_ABSENT;
   run.offset = offset;
   run.size = found.run.size;
   run.link = found.link;
@@ -228,7 +241,8 @@ vmdk_status vmdk_open(const char* path, const vmdk_open_options* options, vmdk_d
     vmdk::require(out_disk != nullptr, "out_disk is NULL");
     vmdk::Request request = vmdk::read_options(options);
     auto handle = std::make_unique<vmdk_disk>();
-    handle->disk = vmdk::open_disk(std::move(request.files), std::move(request.reporter), path, request.options);
+    handle->disk = vmdk::open_disk(std::move(request.files), std::move(request.reporter), path,
+                                   request.options);
     *out_disk = handle.release();
   });
 }
@@ -260,16 +274,20 @@ vmdk_status vmdk_get_link_info(vmdk_disk* disk, uint32_t link, vmdk_info* out_in
   });
 }
 
-vmdk_status vmdk_get_info(vmdk_disk* disk, vmdk_info* out_info) { return vmdk_get_link_info(disk, 0, out_info); }
+vmdk_status vmdk_get_info(vmdk_disk* disk, vmdk_info* out_info) {
+  return vmdk_get_link_info(disk, 0, out_info);
+}
 
-vmdk_status vmdk_get_extent(vmdk_disk* disk, uint32_t link, uint32_t index, vmdk_extent_info* out_extent) {
+vmdk_status vmdk_get_extent(vmdk_disk* disk, uint32_t link, uint32_t index,
+                            vmdk_extent_info* out_extent) {
   return vmdk::guard([&] {
     vmdk::require_sized(out_extent);
     vmdk::give(out_extent, vmdk::describe_extent(vmdk::link_of(vmdk::disk_of(disk), link), index));
   });
 }
 
-vmdk_status vmdk_get_text(vmdk_disk* disk, uint32_t link, const char* key, char* buffer, size_t size, size_t* out_size) {
+vmdk_status vmdk_get_text(vmdk_disk* disk, uint32_t link, const char* key, char* buffer,
+                          size_t size, size_t* out_size) {
   if (out_size != nullptr) *out_size = 0;
   return vmdk::guard([&] {
     vmdk::require(key != nullptr, "key is NULL");
@@ -278,13 +296,16 @@ vmdk_status vmdk_get_text(vmdk_disk* disk, uint32_t link, const char* key, char*
   });
 }
 
-vmdk_status vmdk_get_key(vmdk_disk* disk, uint32_t link, uint32_t index, char* buffer, size_t size, size_t* out_size) {
+vmdk_status vmdk_get_key(vmdk_disk* disk, uint32_t link, uint32_t index, char* buffer, size_t size,
+                         size_t* out_size) {
   if (out_size != nullptr) *out_size = 0;
   return vmdk::guard([&] {
     vmdk::require(out_size != nullptr, "out_size is NULL");
     const vmdk::Link& of = vmdk::link_of(vmdk::disk_of(disk), link);
     if (index >= of.descriptor.key_count())
-      throw vmdk::Error(VMDK_ERR_OUT_OF_RANGE, of.files[0]->name() + ": its descriptor has no key " + std::to_string(index));
+      throw vmdk::Error(
+          VMDK_ERR_OUT_OF_RANGE,
+          of.files[0]->name() + ": its descriptor has no key " + std::to_string(index));
     vmdk::give_text(vmdk::descriptor_utf8(of, of.descriptor.key(index)), buffer, size, out_size);
   });
 }

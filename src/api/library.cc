@@ -15,12 +15,14 @@ namespace {
 
 #define VMDK_TEXT_(x) #x
 #define VMDK_TEXT(x) VMDK_TEXT_(x)
-constexpr const char kVersion[] =
-    VMDK_TEXT(VMDK_VERSION_MAJOR) "." VMDK_TEXT(VMDK_VERSION_MINOR) "." VMDK_TEXT(VMDK_VERSION_PATCH);
+constexpr const char kVersion[] = VMDK_TEXT(VMDK_VERSION_MAJOR) "." VMDK_TEXT(
+    VMDK_VERSION_MINOR) "." VMDK_TEXT(VMDK_VERSION_PATCH);
 #undef VMDK_TEXT
 #undef VMDK_TEXT_
 
-Bytes bytes_of(const void* bytes, std::size_t size) { return {static_cast<const std::byte*>(bytes), size}; }
+Bytes bytes_of(const void* bytes, std::size_t size) {
+  return {static_cast<const std::byte*>(bytes), size};
+}
 
 void list_references(Bytes bytes, vmdk_reference_fn fn, void* user) {
   const std::string_view text = descriptor_text(bytes);
@@ -54,29 +56,52 @@ uint32_t vmdk_version_number(void) {
 
 const char* vmdk_status_string(vmdk_status status) {
   switch (status) {
-    case VMDK_OK: return "success";
-    case VMDK_ERR_INVALID_ARGUMENT: return "invalid argument";
-    case VMDK_ERR_OUT_OF_RANGE: return "out of range";
-    case VMDK_ERR_NO_MEMORY: return "out of memory";
-    case VMDK_ERR_NOT_FOUND: return "not found";
-    case VMDK_ERR_EXISTS: return "file exists";
-    case VMDK_ERR_ACCESS: return "access denied by the system";
-    case VMDK_ERR_LOCKED: return "locked by another process";
-    case VMDK_ERR_IO: return "input/output error";
-    case VMDK_ERR_NO_SPACE: return "no space left";
-    case VMDK_ERR_NOT_VMDK: return "not a VMDK";
-    case VMDK_ERR_CORRUPT: return "corrupt image";
-    case VMDK_ERR_UNSUPPORTED: return "not supported";
-    case VMDK_ERR_PATH_DENIED: return "path not allowed";
-    case VMDK_ERR_LIMIT: return "limit exceeded";
-    case VMDK_ERR_PARENT_MISSING: return "parent disk missing";
-    case VMDK_ERR_PARENT_CHANGED: return "parent disk changed (content ID mismatch)";
-    case VMDK_ERR_READ_ONLY: return "read only";
-    case VMDK_ERR_CANCELLED: return "cancelled";
-    case VMDK_ERR_POISONED: return "disabled by an earlier write error";
-    case VMDK_ERR_ENCRYPTED: return "encrypted disk";
-    case VMDK_ERR_INTERNAL: return "internal error";
-    default: return "unknown status";
+    case VMDK_OK:
+      return "success";
+    case VMDK_ERR_INVALID_ARGUMENT:
+      return "invalid argument";
+    case VMDK_ERR_OUT_OF_RANGE:
+      return "out of range";
+    case VMDK_ERR_NO_MEMORY:
+      return "out of memory";
+    case VMDK_ERR_NOT_FOUND:
+      return "not found";
+    case VMDK_ERR_EXISTS:
+      return "file exists";
+    case VMDK_ERR_ACCESS:
+      return "access denied by the system";
+    case VMDK_ERR_LOCKED:
+      return "locked by another process";
+    case VMDK_ERR_IO:
+      return "input/output error";
+    case VMDK_ERR_NO_SPACE:
+      return "no space left";
+    case VMDK_ERR_NOT_VMDK:
+      return "not a VMDK";
+    case VMDK_ERR_CORRUPT:
+      return "corrupt image";
+    case VMDK_ERR_UNSUPPORTED:
+      return "not supported";
+    case VMDK_ERR_PATH_DENIED:
+      return "path not allowed";
+    case VMDK_ERR_LIMIT:
+      return "limit exceeded";
+    case VMDK_ERR_PARENT_MISSING:
+      return "parent disk missing";
+    case VMDK_ERR_PARENT_CHANGED:
+      return "parent disk changed (content ID mismatch)";
+    case VMDK_ERR_READ_ONLY:
+      return "read only";
+    case VMDK_ERR_CANCELLED:
+      return "cancelled";
+    case VMDK_ERR_POISONED:
+      return "disabled by an earlier write error";
+    case VMDK_ERR_ENCRYPTED:
+      return "encrypted disk";
+    case VMDK_ERR_INTERNAL:
+      return "internal error";
+    default:
+      return "unknown status";
   }
 }
 
@@ -87,7 +112,8 @@ vmdk_status vmdk_probe(const void* bytes, size_t size, vmdk_probe_result* out_re
     vmdk_probe_result result{};
     const vmdk::Bytes beginning = vmdk::bytes_of(bytes, size);
     vmdk::probe(beginning, result);
-    if (result.kind == VMDK_FILE_KIND_UNKNOWN && vmdk::is_tar(beginning)) result.kind = VMDK_FILE_KIND_TAR;
+    if (result.kind == VMDK_FILE_KIND_UNKNOWN && vmdk::is_tar(beginning))
+      result.kind = VMDK_FILE_KIND_TAR;
     vmdk::give(out_result, result);
   });
 }

@@ -18,7 +18,8 @@ ChainMemo::ChainMemo(const std::vector<Link>& links) {
   std::uint64_t cell = kLargestCell;
   for (const Link& link : links)
     for (const Link::Slot& slot : link.slots)
-      if (const std::uint64_t grain = slot.extent->grain_bytes(); grain != 0) cell = std::min(cell, grain);
+      if (const std::uint64_t grain = slot.extent->grain_bytes(); grain != 0)
+        cell = std::min(cell, grain);
   if (cell < kSmallestCell) return;
   for (const Link& link : links)
     for (const Link::Slot& slot : link.slots)

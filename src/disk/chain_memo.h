@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Remembers, for small pieces of a disk with parents, how many links from the top hold nothing there,
-// so that a scattered read asks one link in place of all.
+// Remembers, for small pieces of a disk with parents, how many links from the top hold nothing
+// there, so that a scattered read asks one link in place of all.
 #ifndef VMDK_DISK_CHAIN_MEMO_H
 #define VMDK_DISK_CHAIN_MEMO_H
 
@@ -15,8 +15,8 @@ struct Link;
 // Any number of threads.
 class ChainMemo final {
  public:
-  // Works only where every extent begins at a multiple of the cell, which is as small as the smallest
-  // grain: then a grain that is absent leaves a whole cell, or several, absent.
+  // Works only where every extent begins at a multiple of the cell, which is as small as the
+  // smallest grain: then a grain that is absent leaves a whole cell, or several, absent.
   explicit ChainMemo(const std::vector<Link>& links);
 
   // Size of a cell; 0 if the chain is not fit for this.

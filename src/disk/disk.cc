@@ -12,8 +12,9 @@ namespace vmdk {
 
 std::size_t Link::slot_at(std::uint64_t offset) const noexcept {
   if (slots.size() == 1) return 0;
-  const auto behind = std::upper_bound(slots.begin(), slots.end(), offset,
-                                       [](std::uint64_t o, const Slot& slot) { return o < slot.begin; });
+  const auto behind =
+      std::upper_bound(slots.begin(), slots.end(), offset,
+                       [](std::uint64_t o, const Slot& slot) { return o < slot.begin; });
   // Of several that begin here all but the last are empty.
   return static_cast<std::size_t>(behind - slots.begin()) - 1;
 }
@@ -60,7 +61,8 @@ class Disk::Walk final {
       const Link::Slot& slot = link.slots[at];
       const std::uint64_t within = offset_ - slot.begin;
       const std::uint64_t size = std::min(until - offset_, slot.extent->size() - within);
-      DiskRun found{map(i, at, within, size), static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(at)};
+      DiskRun found{map(i, at, within, size), static_cast<std::uint32_t>(i),
+                    static_cast<std::uint32_t>(at)};
       if (found.run.kind != RunKind::absent) {
         if (whole_cell && i > first) memo_.learn(offset_, i);
         return found;
@@ -93,9 +95,10 @@ class Disk::Walk final {
 
 void Disk::check_range(std::uint64_t offset, std::uint64_t size) const {
   if (in_bounds(offset, size, capacity())) return;
-  throw Error(VMDK_ERR_OUT_OF_RANGE, links_.front().files.front()->name() + ": " + std::to_string(size) +
-                                         " bytes at offset " + std::to_string(offset) +
-                                         " go beyond the end of the disk (" + std::to_string(capacity()) + " bytes)");
+  throw Error(VMDK_ERR_OUT_OF_RANGE,
+              links_.front().files.front()->name() + ": " + std::to_string(size) +
+                  " bytes at offset " + std::to_string(offset) +
+                  " go beyond the end of the disk (" + std::to_string(capacity()) + " bytes)");
 }
 
 void Disk::read(std::uint64_t offset, MutableBytes out) const {

@@ -30,12 +30,13 @@ struct Link {
   Descriptor descriptor;
   std::string encoding;  // code page of the descriptor; "" = not said
   bool embedded = false;
-  bool member = false;   // of a tar
+  bool member = false;                       // of a tar
   std::vector<std::unique_ptr<File>> files;  // [0] holds the descriptor
   std::vector<Slot> slots;
   std::uint64_t capacity = 0;
 
-  // Number of the slot that `offset`, less than the capacity, lies in. Slots of size 0 are never found.
+  // Number of the slot that `offset`, less than the capacity, lies in. Slots of size 0 are never
+  // found.
   std::size_t slot_at(std::uint64_t offset) const noexcept;
 };
 
@@ -50,7 +51,8 @@ class Disk final {
  public:
   // What belongs to the chain as a whole, made before its links.
   struct Parts {
-    std::unique_ptr<FileSystem> outer_files;  // where the tar lies that `files` shows the members of
+    std::unique_ptr<FileSystem>
+        outer_files;  // where the tar lies that `files` shows the members of
     std::unique_ptr<FileSystem> files;
     std::unique_ptr<Reporter> reporter;
     std::unique_ptr<TableCache> tables;
@@ -61,7 +63,8 @@ class Disk final {
   };
 
   // `links` is not empty; its first one is the disk that was opened.
-  Disk(Parts parts, std::vector<Link> links) : parts_(std::move(parts)), links_(std::move(links)), memo_(links_) {}
+  Disk(Parts parts, std::vector<Link> links)
+      : parts_(std::move(parts)), links_(std::move(links)), memo_(links_) {}
 
   std::uint64_t capacity() const noexcept { return links_.front().capacity; }
   const std::vector<Link>& links() const noexcept { return links_; }
@@ -70,8 +73,8 @@ class Disk final {
   void read(std::uint64_t offset, MutableBytes out) const;
   DiskRun map(std::uint64_t offset, std::uint64_t size) const;
 
-  // The value of a key in a link, as UTF-8; ddb keys are looked up along the chain. Returns false if
-  // there is none.
+  // The value of a key in a link, as UTF-8; ddb keys are looked up along the chain. Returns false
+  // if there is none.
   bool find_text(std::size_t link, std::string_view key, std::string& out) const;
 
  private:
@@ -84,8 +87,8 @@ class Disk final {
   mutable ChainMemo memo_;
 };
 
-// Bytes of a descriptor as UTF-8: converted from its code page (where none is said, and they are not
-// UTF-8: windows-1252), or as they stand where that fails.
+// Bytes of a descriptor as UTF-8: converted from its code page (where none is said, and they are
+// not UTF-8: windows-1252), or as they stand where that fails.
 std::string descriptor_utf8(const Link& link, std::string_view text);
 
 }  // namespace vmdk

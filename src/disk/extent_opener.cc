@@ -22,14 +22,16 @@ namespace vmdk {
 namespace {
 
 constexpr std::uint64_t kMaxPadding = 64 << 10;  // of zeros behind a stream, as in an OVA
-constexpr std::uint64_t kRounding = 128;         // VirtualBox rounds the capacity in the header up to 64 KiB
+constexpr std::uint64_t kRounding =
+    128;  // VirtualBox rounds the capacity in the header up to 64 KiB
 
 std::string sectors_text(std::uint64_t sectors) { return std::to_string(sectors) + " sectors"; }
 
-void check_capacity(const File& file, std::uint64_t header, std::uint64_t line, std::uint64_t rounding) {
+void check_capacity(const File& file, std::uint64_t header, std::uint64_t line,
+                    std::uint64_t rounding) {
   if (header == line || (header > line && header <= divide_up(line, rounding) * rounding)) return;
-  throw_corrupt(file.name(), "its header says that it has " + sectors_text(header) + ", the descriptor says " +
-                                 sectors_text(line));
+  throw_corrupt(file.name(), "its header says that it has " + sectors_text(header) +
+                                 ", the descriptor says " + sectors_text(line));
 }
 
 bool all_zero(Bytes bytes) noexcept {
@@ -53,7 +55,8 @@ std::optional<Footer> find_footer(const File& file) {
     const Bytes sector = Bytes(tail).subspan(at - kSectorSize, kSectorSize);
     if (all_zero(sector)) continue;
     const Marker marker = Marker::decode(Bytes(tail).subspan(at - 2 * kSectorSize, kSectorSize));
-    if (load_le<std::uint32_t>(sector, 0) != kSparseMagic || !marker.is(MarkerType::footer)) return std::nullopt;
+    if (load_le<std::uint32_t>(sector, 0) != kSparseMagic || !marker.is(MarkerType::footer))
+      return std::nullopt;
     return Footer{SparseHeader::decode(file.name() + " (footer)", sector), at < tail.size()};
   }
   return std::nullopt;
@@ -62,8 +65,9 @@ std::optional<Footer> find_footer(const File& file) {
 void check_footer(const File& file, const SparseHeader& header, const SparseHeader& footer) {
   const auto compare = [&](const char* what, std::uint64_t in_header, std::uint64_t in_footer) {
     if (in_header != in_footer)
-      throw_corrupt(file.name(), std::string("its header and its footer contradict each other: ") + what + " " +
-                                     std::to_string(in_header) + " and " + std::to_string(in_footer));
+      throw_corrupt(file.name(), std::string("its header and its footer contradict each other: ") +
+                                     what + " " + std::to_string(in_header) + " and " +
+                                     std::to_string(in_footer));
   };
   compare("version", header.version, footer.version);
   compare("flags", header.flags, footer.flags);
@@ -74,43 +78,56 @@ void check_footer(const File& file, const SparseHeader& header, const SparseHead
   compare("grain table entries", header.gtes_per_gt, footer.gtes_per_gt);
   compare("redundant directory", header.rgd_sector, footer.rgd_sector);
   compare("overhead", header.overhead, footer.overhead);
-  if (header.gd_sector != kDirectoryAtEnd) compare("grain directory", header.gd_sector, footer.gd_sector);
+  if (header.gd_sector != kDirectoryAtEnd)
+    compare("grain directory", header.gd_sector, footer.gd_sector);
 }
 
 // The header that counts: the footer where the directory is at the end.
 SparseHeader effective_header(const File& file, const SparseHeader& header, bool recover) {
   const bool at_end = header.gd_sector == kDirectoryAtEnd;
   if (at_end && !header.compressed())
-    throw_corrupt(file.name(), "its header says that the grain directory is at the end, but its grains are not compressed");
+    throw_corrupt(file.name(),
+                  "its header says that the grain directory is at the end, but its grains are not "
+                  "compressed");
   if (!header.compressed()) return header;
   const auto footer = find_footer(file);
   if (!footer) {
     if (!at_end) return header;
-    throw_corrupt(file.name(), "its header says that the grain directory is at the end, but there is no footer at the "
-                               "end of its " + std::to_string(file.size()) + " bytes: it is truncated");
+    throw_corrupt(
+        file.name(),
+        "its header says that the grain directory is at the end, but there is no footer at the "
+        "end of its " +
+            std::to_string(file.size()) + " bytes: it is truncated");
   }
   check_footer(file, header, footer->header);
   if (footer->header.gd_sector == kDirectoryAtEnd)
     throw_corrupt(file.name(), "its footer does not say where the grain directory is");
   if (at_end && !footer->ended && !recover)
-    throw Error(VMDK_ERR_CORRUPT, file.name() + ": its end-of-stream marker is missing: it is truncated")
+    throw Error(VMDK_ERR_CORRUPT,
+                file.name() + ": its end-of-stream marker is missing: it is truncated")
         .with_hint("open with --recover (VMDK_OPEN_RECOVER) to read what is there");
   return footer->header;
 }
 
-std::unique_ptr<Extent> open_hosted(const File& file, Bytes beginning, const ExtentLine& line, const ExtentParts& parts) {
+std::unique_ptr<Extent> open_hosted(const File& file, Bytes beginning, const ExtentLine& line,
+                                    const ExtentParts& parts) {
   const bool recover = parts.shared.recover;
-  const SparseHeader header = effective_header(file, SparseHeader::decode(file.name(), beginning), recover);
+  const SparseHeader header =
+      effective_header(file, SparseHeader::decode(file.name(), beginning), recover);
   if (header.is_carrier())
-    throw_corrupt(file.name(), "its header says that it has 0 sectors, the descriptor says " + sectors_text(line.sectors));
+    throw_corrupt(file.name(), "its header says that it has 0 sectors, the descriptor says " +
+                                   sectors_text(line.sectors));
   check_capacity(file, header.capacity, line.sectors, std::max(header.grain_sectors, kRounding));
   if (!header.compressed() && header.overhead > file.size() / kSectorSize && !recover)
-    throw Error(VMDK_ERR_CORRUPT, file.name() + ": its metadata takes " + sectors_text(header.overhead) +
-                                      ", but the file ends after " + std::to_string(file.size()) + " bytes: it is truncated")
+    throw Error(VMDK_ERR_CORRUPT, file.name() + ": its metadata takes " +
+                                      sectors_text(header.overhead) + ", but the file ends after " +
+                                      std::to_string(file.size()) + " bytes: it is truncated")
         .with_hint("open with --recover (VMDK_OPEN_RECOVER) to read what is there");
   if (header.gtes_per_gt * std::uint64_t{4} > file.size())
-    throw_corrupt(file.name(), "its header says that a grain table has " + std::to_string(header.gtes_per_gt) +
-                                   " entries, which do not fit into the file (" + std::to_string(file.size()) + " bytes)");
+    throw_corrupt(file.name(), "its header says that a grain table has " +
+                                   std::to_string(header.gtes_per_gt) +
+                                   " entries, which do not fit into the file (" +
+                                   std::to_string(file.size()) + " bytes)");
   GrainLayout layout;
   layout.capacity_sectors = line.sectors;
   layout.grain_sectors = header.grain_sectors;
@@ -121,15 +138,19 @@ std::unique_ptr<Extent> open_hosted(const File& file, Bytes beginning, const Ext
   layout.first_grain_sector = header.overhead;
   layout.grains_whole = !header.compressed();
   layout.header = {0, 1};
-  if (header.descriptor_sector != 0 && in_bounds(header.descriptor_sector, header.descriptor_sectors, file.size() / kSectorSize))
+  if (header.descriptor_sector != 0 &&
+      in_bounds(header.descriptor_sector, header.descriptor_sectors, file.size() / kSectorSize))
     layout.descriptor = {header.descriptor_sector, header.descriptor_sectors};
-  const SparseFacts facts{header.compressed() ? VMDK_EXTENT_STREAM : VMDK_EXTENT_SPARSE, header.version, header.unclean};
+  const SparseFacts facts{header.compressed() ? VMDK_EXTENT_STREAM : VMDK_EXTENT_SPARSE,
+                          header.version, header.unclean};
   if (header.compressed())
-    return std::make_unique<StreamExtent>(file, std::move(layout), facts, header.markers(), parts.shared, parts.inflating);
-  return std::make_unique<SparseExtent>(file, std::move(layout), facts, parts.shared);
+    return std::make_unique<StreamExtent>(file, layout, facts, header.markers(), parts.shared,
+                                          parts.inflating);
+  return std::make_unique<SparseExtent>(file, layout, facts, parts.shared);
 }
 
-std::unique_ptr<Extent> open_cowd(const File& file, const ExtentLine& line, const ExtentParts& parts) {
+std::unique_ptr<Extent> open_cowd(const File& file, const ExtentLine& line,
+                                  const ExtentParts& parts) {
   std::array<std::byte, kCowdHeaderSize> beginning;
   file.read_at(0, beginning);
   const CowdHeader header = CowdHeader::decode(file.name(), beginning);
@@ -141,16 +162,18 @@ std::unique_ptr<Extent> open_cowd(const File& file, const ExtentLine& line, cons
   layout.gd_sector = header.gd_sector;
   layout.gd_entries = tables_needed(line.sectors, header.grain_sectors, kCowdTableEntries);
   if (header.gd_entries < layout.gd_entries)
-    throw_corrupt(file.name(), "its header says that the grain directory has " + std::to_string(header.gd_entries) +
-                                   " entries, but " + sectors_text(line.sectors) + " need " +
+    throw_corrupt(file.name(), "its header says that the grain directory has " +
+                                   std::to_string(header.gd_entries) + " entries, but " +
+                                   sectors_text(line.sectors) + " need " +
                                    std::to_string(layout.gd_entries));
   layout.first_grain_sector = kCowdHeaderSize / kSectorSize;
   layout.header = {0, kCowdHeaderSize / kSectorSize};
-  return std::make_unique<SparseExtent>(file, std::move(layout), SparseFacts{VMDK_EXTENT_COWD, 1, header.unclean},
-                                        parts.shared);
+  return std::make_unique<SparseExtent>(
+      file, layout, SparseFacts{VMDK_EXTENT_COWD, 1, header.unclean}, parts.shared);
 }
 
-std::unique_ptr<Extent> open_se(const File& file, Bytes beginning, const ExtentLine& line, const ExtentParts& parts) {
+std::unique_ptr<Extent> open_se(const File& file, Bytes beginning, const ExtentLine& line,
+                                const ExtentParts& parts) {
   const SeHeader header = SeHeader::decode(file.name(), beginning);
   check_capacity(file, header.capacity, line.sectors, kSeGrainSectors);
   std::array<std::byte, kSeHeaderSize> second;
@@ -162,18 +185,23 @@ std::unique_ptr<Extent> open_se(const File& file, Bytes beginning, const ExtentL
 std::unique_ptr<Extent> open_flat(const File& file, const ExtentLine& line) {
   const std::uint64_t offset = line.file_sector * kSectorSize, size = line.sectors * kSectorSize;
   if (line.type == ExtentType::vmfs_rdm && !in_bounds(offset, size, file.size()))
-    throw Error(VMDK_ERR_UNSUPPORTED, file.name() + ": is a raw device mapping: the data is on a LUN of the ESX host, "
-                                                    "not in this file");
+    throw Error(VMDK_ERR_UNSUPPORTED,
+                file.name() +
+                    ": is a raw device mapping: the data is on a LUN of the ESX host, "
+                    "not in this file");
   return std::make_unique<FlatExtent>(file, offset, size);
 }
 
 }  // namespace
 
-std::unique_ptr<Extent> open_extent(const File& file, const ExtentLine& line, const ExtentParts& parts) {
+std::unique_ptr<Extent> open_extent(const File& file, const ExtentLine& line,
+                                    const ExtentParts& parts) {
   const bool sparse = line.type == ExtentType::sparse || line.type == ExtentType::vmfs_sparse;
-  if (!sparse && line.type != ExtentType::se_sparse) return open_flat(file, line);  // raw, whatever the bytes look like
+  if (!sparse && line.type != ExtentType::se_sparse)
+    return open_flat(file, line);  // raw, whatever the bytes look like
   std::array<std::byte, kSparseHeaderSize> buffer;
-  const Bytes beginning(buffer.data(), static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), file.size())));
+  const Bytes beginning(
+      buffer.data(), static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), file.size())));
   file.read_at(0, MutableBytes(buffer).first(beginning.size()));
   const vmdk_file_kind kind = kind_of(beginning);
   if (beginning.size() < kSparseHeaderSize) check_inside(file, 0, kSparseHeaderSize);
@@ -181,7 +209,8 @@ std::unique_ptr<Extent> open_extent(const File& file, const ExtentLine& line, co
   if (sparse && kind == VMDK_FILE_KIND_COWD) return open_cowd(file, line, parts);
   if (!sparse && kind == VMDK_FILE_KIND_SE_SPARSE) return open_se(file, beginning, line, parts);
   throw_corrupt(file.name(), std::string("the descriptor says that it is a ") +
-                                 (sparse ? "sparse" : "seSparse") + " extent, but its first bytes do not");
+                                 (sparse ? "sparse" : "seSparse") +
+                                 " extent, but its first bytes do not");
 }
 
 }  // namespace vmdk

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// From an extent line and its file to the extent: headers and footers are read, and held against each
-// other and against the line.
+// From an extent line and its file to the extent: headers and footers are read, and held against
+// each other and against the line.
 #ifndef VMDK_DISK_EXTENT_OPENER_H
 #define VMDK_DISK_EXTENT_OPENER_H
 
@@ -17,9 +17,10 @@ struct ExtentParts {
   InflateShared inflating;
 };
 
-// Opens the extent of `line` in `file`, which outlives it. Throws VMDK_ERR_CORRUPT if the file is too
-// short, damaged, or contradicts the line; VMDK_ERR_UNSUPPORTED for what is not known.
-std::unique_ptr<Extent> open_extent(const File& file, const ExtentLine& line, const ExtentParts& parts);
+// Opens the extent of `line` in `file`, which outlives it. Throws VMDK_ERR_CORRUPT if the file is
+// too short, damaged, or contradicts the line; VMDK_ERR_UNSUPPORTED for what is not known.
+std::unique_ptr<Extent> open_extent(const File& file, const ExtentLine& line,
+                                    const ExtentParts& parts);
 
 }  // namespace vmdk
 

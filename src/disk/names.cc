@@ -41,12 +41,14 @@ void add_forms(std::vector<std::string>& names, const std::string& name, NameUse
 }
 
 bool all_digits(std::string_view text) noexcept {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 }  // namespace
 
-std::vector<std::string> candidate_names(const std::string& utf8, std::string_view raw, NameUse use) {
+std::vector<std::string> candidate_names(const std::string& utf8, std::string_view raw,
+                                         NameUse use) {
   std::vector<std::string> names;
   add_forms(names, utf8, use);
   if (raw != utf8) add_forms(names, std::string(raw), use);
@@ -60,12 +62,15 @@ bool is_object_name(std::string_view name) noexcept {
 
 std::string descriptor_of_data_file(std::string_view name) {
   constexpr std::string_view kSuffix = ".vmdk";
-  if (name.size() < kSuffix.size() || !equals_nocase(name.substr(name.size() - kSuffix.size()), kSuffix)) return {};
+  if (name.size() < kSuffix.size() ||
+      !equals_nocase(name.substr(name.size() - kSuffix.size()), kSuffix))
+    return {};
   const std::string_view stem = name.substr(0, name.size() - kSuffix.size());
   const std::size_t dash = stem.rfind('-');
   if (dash == std::string_view::npos || dash == 0) return {};
   const std::string_view part = stem.substr(dash + 1);
-  const bool numbered = part.size() > 1 && (to_lower(part[0]) == 's' || to_lower(part[0]) == 'f') && all_digits(part.substr(1));
+  const bool numbered = part.size() > 1 && (to_lower(part[0]) == 's' || to_lower(part[0]) == 'f') &&
+                        all_digits(part.substr(1));
   bool known = numbered;
   for (const std::string_view word : {"flat", "delta", "sesparse", "rdm", "rdmp", "pt"})
     known = known || equals_nocase(part, word);

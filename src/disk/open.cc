@@ -19,12 +19,13 @@ namespace vmdk {
 
 namespace {
 
-constexpr std::size_t kBeginning = 16 << 10;        // header and descriptor of most files
-constexpr std::size_t kMaxScanned = 256;            // descriptors looked at for a bare data file
+constexpr std::size_t kBeginning = 16 << 10;  // header and descriptor of most files
+constexpr std::size_t kMaxScanned = 256;      // descriptors looked at for a bare data file
 constexpr std::uint64_t kMaxScannedBytes = 1 << 20;
 constexpr std::size_t kMaxName = 4095;
 constexpr std::uint64_t kMaxBytesAhead = 16 << 20;  // of grains inflated ahead of readers
-constexpr std::uint32_t kNeverWritten = 0xfffffffe;  // CID of a disk that VMware made and nobody wrote to
+constexpr std::uint32_t kNeverWritten =
+    0xfffffffe;  // CID of a disk that VMware made and nobody wrote to
 
 Buffer read_beginning(const File& file, std::size_t most) {
   Buffer bytes(static_cast<std::size_t>(std::min<std::uint64_t>(most, file.size())));
@@ -35,7 +36,8 @@ Buffer read_beginning(const File& file, std::size_t most) {
 Bytes all_of(const Buffer& buffer) { return buffer.first(buffer.size()); }
 
 // Bytes from `offset` on, up to a NUL, at most `size` of them.
-std::string read_text(const File& file, std::uint64_t offset, std::uint64_t size, std::uint32_t max_bytes) {
+std::string read_text(const File& file, std::uint64_t offset, std::uint64_t size,
+                      std::uint32_t max_bytes) {
   constexpr std::uint64_t kPiece = 64 << 10;
   std::string text;
   while (text.size() < size) {
@@ -53,7 +55,8 @@ std::string read_text(const File& file, std::uint64_t offset, std::uint64_t size
 
 // Does the header of a sparse extent say that it has no grains, only a descriptor?
 bool is_carrier(const File& file) {
-  return SparseHeader::decode(file.name(), all_of(read_beginning(file, kSparseHeaderSize))).is_carrier();
+  return SparseHeader::decode(file.name(), all_of(read_beginning(file, kSparseHeaderSize)))
+      .is_carrier();
 }
 
 // Mostly bytes that text does not have?
@@ -70,7 +73,8 @@ std::string quoted(std::string_view text) { return "\"" + printable(text.substr(
 
 class Opener final {
  public:
-  Opener(std::unique_ptr<FileSystem> files, std::unique_ptr<Reporter> reporter, const OpenOptions& options)
+  Opener(std::unique_ptr<FileSystem> files, std::unique_ptr<Reporter> reporter,
+         const OpenOptions& options)
       : options_(options) {
     parts_.files = std::move(files);
     parts_.reporter = std::move(reporter);
@@ -86,7 +90,8 @@ class Opener final {
     links.push_back(open_link(open_entry(path), 0, true));
     while (options_.open_parents && links.back().descriptor.has_parent()) {
       if (links.size() == options_.max_chain_length)
-        throw Error(VMDK_ERR_LIMIT, links.back().files[0]->name() + ": the chain of parents is longer than " +
+        throw Error(VMDK_ERR_LIMIT, links.back().files[0]->name() +
+                                        ": the chain of parents is longer than " +
                                         std::to_string(options_.max_chain_length) + " disks")
             .with_hint("raise vmdk_limits::max_chain_length");
       links.push_back(open_parent(links.back(), static_cast<std::uint32_t>(links.size())));
@@ -102,8 +107,10 @@ class Opener final {
   };
 
   std::unique_ptr<File> open_entry(const std::string& path);
-  std::unique_ptr<File> open_member_or_file(const std::string& path, std::optional<std::string>& member);
-  std::unique_ptr<File> enter_tar(std::unique_ptr<File> tar, const std::optional<std::string>& member);
+  std::unique_ptr<File> open_member_or_file(const std::string& path,
+                                            std::optional<std::string>& member);
+  std::unique_ptr<File> enter_tar(std::unique_ptr<File> tar,
+                                  const std::optional<std::string>& member);
   bool is_disk(const File& file) const;
   // Null if there is none and the extent is to be read without one.
   std::unique_ptr<File> find_descriptor(const File& data, vmdk_file_kind kind);
@@ -114,30 +121,33 @@ class Opener final {
   std::string embedded_text(const File& file, Bytes beginning) const;
   void learn_encoding(Link& link) const;
   void open_extents(Link& link, std::uint32_t number);
-  std::unique_ptr<Extent> open_line(Link& link, std::uint32_t number, const ExtentLine& line, bool here);
+  std::unique_ptr<Extent> open_line(Link& link, std::uint32_t number, const ExtentLine& line,
+                                    bool here);
   const File& extent_file(Link& link, std::uint32_t number, const ExtentLine& line);
   std::unique_ptr<File> find_file(const Link& link, const std::string& raw);
   std::string same_but_case(const File& from, const std::string& name);
   void use(const File& file, std::uint32_t link, File* flat);
 
   Link open_parent(const Link& child, std::uint32_t number);
-  // Why no parent was found: a file that was there, but could not be the parent; or a name that the path
-  // policy forbids.
+  // Why no parent was found: a file that was there, but could not be the parent; or a name that the
+  // path policy forbids.
   struct Failures {
     std::optional<Error> unfit, denied;
   };
-  std::optional<Link> try_parent(const Link& child, const std::string& name, std::uint32_t number, Failures& failures);
+  std::optional<Link> try_parent(const Link& child, const std::string& name, std::uint32_t number,
+                                 Failures& failures);
   bool fits(const Link& child, const Link& parent, std::optional<Error>& mismatch) const;
 
   Shared shared() const { return {*parts_.tables, *parts_.reporter, options_.recover}; }
 
   const OpenOptions& options_;
   Disk::Parts parts_;
-  TarFileSystem* tar_ = nullptr;  // where parts_.files is one
-  std::unordered_map<std::string, Use> uses_;          // by identity
-  std::string listed_;                                    // identity of the file whose directory is in listing_
+  TarFileSystem* tar_ = nullptr;               // where parts_.files is one
+  std::unordered_map<std::string, Use> uses_;  // by identity
+  std::string listed_;  // identity of the file whose directory is in listing_
   std::unordered_map<std::string, std::string> listing_;  // by name in lower case
-  std::unordered_map<std::string, File*> flat_names_;  // files of flat extents of the link being opened, by name
+  std::unordered_map<std::string, File*>
+      flat_names_;  // files of flat extents of the link being opened, by name
 };
 
 // -- The file the caller named
@@ -152,12 +162,14 @@ std::unique_ptr<File> Opener::open_entry(const std::string& path) {
 }
 
 // "FILE.ova:MEMBER" is tried where there is no file of that whole name.
-std::unique_ptr<File> Opener::open_member_or_file(const std::string& path, std::optional<std::string>& member) {
+std::unique_ptr<File> Opener::open_member_or_file(const std::string& path,
+                                                  std::optional<std::string>& member) {
   try {
     return parts_.files->open(path);
   } catch (const Error& error) {
     if (error.status() != VMDK_ERR_NOT_FOUND || member) throw;
-    for (std::size_t colon = path.find(':'); colon != std::string::npos; colon = path.find(':', colon + 1)) {
+    for (std::size_t colon = path.find(':'); colon != std::string::npos;
+         colon = path.find(':', colon + 1)) {
       try {
         auto file = parts_.files->open(path.substr(0, colon));
         member = path.substr(colon + 1);
@@ -177,7 +189,8 @@ bool Opener::is_disk(const File& file) const {
   return kind == VMDK_FILE_KIND_SPARSE && !descriptor_text(all_of(beginning)).empty();
 }
 
-std::unique_ptr<File> Opener::enter_tar(std::unique_ptr<File> file, const std::optional<std::string>& member) {
+std::unique_ptr<File> Opener::enter_tar(std::unique_ptr<File> file,
+                                        const std::optional<std::string>& member) {
   auto tar = std::make_unique<TarFileSystem>(std::move(file));
   tar_ = tar.get();
   parts_.outer_files = std::move(parts_.files);
@@ -191,7 +204,8 @@ std::unique_ptr<File> Opener::enter_tar(std::unique_ptr<File> file, const std::o
   if (disks.size() == 1) return tar_->open(disks[0]->name);
   std::string list;
   for (const TarMember* disk : disks) list += (list.empty() ? "" : ", ") + printable(disk->name);
-  throw Error(VMDK_ERR_INVALID_ARGUMENT, name + ": holds " + std::to_string(disks.size()) + " disks: " + list)
+  throw Error(VMDK_ERR_INVALID_ARGUMENT,
+              name + ": holds " + std::to_string(disks.size()) + " disks: " + list)
       .with_hint("name one of them as FILE:MEMBER, --member or vmdk_open_options::member");
 }
 
@@ -203,10 +217,12 @@ bool Opener::names(const File& descriptor, std::string_view data_file) const {
   if (kind_of(all_of(beginning)) != VMDK_FILE_KIND_DESCRIPTOR) return false;
   try {
     Link link;
-    link.descriptor = Descriptor::parse(descriptor.name(), as_text(all_of(beginning)), options_.descriptor_limits);
+    link.descriptor = Descriptor::parse(descriptor.name(), as_text(all_of(beginning)),
+                                        options_.descriptor_limits);
     learn_encoding(link);
     for (const ExtentLine& line : link.descriptor.extents) {
-      for (const std::string& name : candidate_names(descriptor_utf8(link, line.file), line.file, NameUse::extent))
+      for (const std::string& name :
+           candidate_names(descriptor_utf8(link, line.file), line.file, NameUse::extent))
         if (equals_nocase(base_name(name), data_file)) return true;
     }
   } catch (const Error&) {
@@ -216,7 +232,8 @@ bool Opener::names(const File& descriptor, std::string_view data_file) const {
 }
 
 std::unique_ptr<File> Opener::find_descriptor(const File& data, vmdk_file_kind kind) {
-  const bool header = kind == VMDK_FILE_KIND_SPARSE || kind == VMDK_FILE_KIND_COWD || kind == VMDK_FILE_KIND_SE_SPARSE;
+  const bool header = kind == VMDK_FILE_KIND_SPARSE || kind == VMDK_FILE_KIND_COWD ||
+                      kind == VMDK_FILE_KIND_SE_SPARSE;
   const std::size_t prefix = tar_ == nullptr ? 0 : tar_->tar().name().size() + 1;
   const std::string name(base_name(std::string_view(data.name()).substr(prefix)));
   const std::string expected = descriptor_of_data_file(name);
@@ -229,7 +246,9 @@ std::unique_ptr<File> Opener::find_descriptor(const File& data, vmdk_file_kind k
   std::unique_ptr<File> found;
   std::size_t scanned = 0;
   for (const std::string& sibling : parts_.files->siblings(data)) {
-    if (sibling == name || sibling.size() < 5 || !equals_nocase(sibling.substr(sibling.size() - 5), ".vmdk")) continue;
+    if (sibling == name || sibling.size() < 5 ||
+        !equals_nocase(sibling.substr(sibling.size() - 5), ".vmdk"))
+      continue;
     if (++scanned > kMaxScanned) break;
     std::unique_ptr<File> file;
     try {
@@ -239,30 +258,38 @@ std::unique_ptr<File> Opener::find_descriptor(const File& data, vmdk_file_kind k
     }
     if (!file || !names(*file, name)) continue;
     if (found)
-      throw Error(VMDK_ERR_NOT_FOUND, data.name() + ": is an extent of more than one disk: " + found->name() + " and " +
-                                          file->name()).with_hint("open one of these descriptors");
+      throw Error(VMDK_ERR_NOT_FOUND, data.name() + ": is an extent of more than one disk: " +
+                                          found->name() + " and " + file->name())
+          .with_hint("open one of these descriptors");
     found = std::move(file);
   }
   if (!found) {
     const bool alone = kind == VMDK_FILE_KIND_SPARSE;  // tells enough to be read by itself
     if (alone && options_.recover) return nullptr;
     Error error(VMDK_ERR_NOT_FOUND,
-                data.name() + ": is " + (header ? "an extent without a descriptor" : "the raw data of an extent") +
+                data.name() + ": is " +
+                    (header ? "an extent without a descriptor" : "the raw data of an extent") +
                     ", and no descriptor that names it is beside it" +
                     (expected.empty() ? "" : " (" + printable(expected) + " is expected)"));
-    if (alone) throw std::move(error).with_hint("open with --recover (VMDK_OPEN_RECOVER) to read the extent by itself");
+    if (alone)
+      throw std::move(error).with_hint(
+          "open with --recover (VMDK_OPEN_RECOVER) to read the extent by itself");
     throw error;
   }
-  parts_.reporter->note(data.name() + ": is an extent; its descriptor " + found->name() + " is opened");
+  parts_.reporter->note(data.name() + ": is an extent; its descriptor " + found->name() +
+                        " is opened");
   return found;
 }
 
 // What the descriptor of a hosted sparse extent that has lost its own must have said.
 std::string Opener::substitute_text(const File& file, Bytes beginning) const {
   const SparseHeader header = SparseHeader::decode(file.name(), beginning);
-  parts_.reporter->warn(file.name() + ": has no descriptor; its header is taken for the whole disk");
-  return std::string("version=1\ncreateType=\"") + (header.compressed() ? "streamOptimized" : "monolithicSparse") +
-         "\"\nRW " + std::to_string(header.capacity) + " SPARSE \"" + std::string(base_name(file.name())) + "\"\n";
+  parts_.reporter->warn(file.name() +
+                        ": has no descriptor; its header is taken for the whole disk");
+  return std::string("version=1\ncreateType=\"") +
+         (header.compressed() ? "streamOptimized" : "monolithicSparse") + "\"\nRW " +
+         std::to_string(header.capacity) + " SPARSE \"" + std::string(base_name(file.name())) +
+         "\"\n";
 }
 
 // -- A link
@@ -273,16 +300,20 @@ std::string Opener::embedded_text(const File& file, Bytes beginning) const {
   if (header.descriptor_sector == 0) return {};
   const std::uint64_t sectors = file.size() / kSectorSize;
   if (!in_bounds(header.descriptor_sector, header.descriptor_sectors, sectors))
-    throw_corrupt(file.name(), "its descriptor of " + std::to_string(header.descriptor_sectors) + " sectors at sector " +
-                                   std::to_string(header.descriptor_sector) + " does not lie inside the file (" +
-                                   std::to_string(file.size()) + " bytes)");
-  std::string text = read_text(file, header.descriptor_sector * kSectorSize, header.descriptor_sectors * kSectorSize,
-                               options_.descriptor_limits.max_bytes);
+    throw_corrupt(file.name(),
+                  "its descriptor of " + std::to_string(header.descriptor_sectors) +
+                      " sectors at sector " + std::to_string(header.descriptor_sector) +
+                      " does not lie inside the file (" + std::to_string(file.size()) + " bytes)");
+  std::string text =
+      read_text(file, header.descriptor_sector * kSectorSize,
+                header.descriptor_sectors * kSectorSize, options_.descriptor_limits.max_bytes);
   if (text.find_first_not_of(" \t\r\n") == std::string::npos) return {};
   if (looks_like_descriptor(text) || looks_encrypted(text)) return text;
   if (is_binary(text))
-    throw Error(VMDK_ERR_ENCRYPTED, file.name() + ": its descriptor is not text: the disk is encrypted (or damaged)");
-  throw_corrupt(file.name(), "its descriptor begins with " + quoted(text.substr(0, 60)) + ", which no descriptor does");
+    throw Error(VMDK_ERR_ENCRYPTED,
+                file.name() + ": its descriptor is not text: the disk is encrypted (or damaged)");
+  throw_corrupt(file.name(), "its descriptor begins with " + quoted(text.substr(0, 60)) +
+                                 ", which no descriptor does");
 }
 
 Link Opener::open_link(std::unique_ptr<File> file, std::uint32_t number, bool entry) {
@@ -303,14 +334,19 @@ Link Opener::open_link(std::unique_ptr<File> file, std::uint32_t number, bool en
   Link link;
   link.embedded = kind == VMDK_FILE_KIND_SPARSE;
   link.member = tar_ != nullptr;
-  if (!link.embedded && text.empty()) text = read_text(*file, 0, file->size(), options_.descriptor_limits.max_bytes);
-  if (looks_encrypted(text)) throw Error(VMDK_ERR_ENCRYPTED, file->name() + ": is the descriptor of an encrypted disk");
+  if (!link.embedded && text.empty())
+    text = read_text(*file, 0, file->size(), options_.descriptor_limits.max_bytes);
+  if (looks_encrypted(text))
+    throw Error(VMDK_ERR_ENCRYPTED, file->name() + ": is the descriptor of an encrypted disk");
   link.descriptor = Descriptor::parse(file->name(), text, options_.descriptor_limits);
   if (link.descriptor.extents.empty()) throw_corrupt(file->name(), "its descriptor has no extents");
   learn_encoding(link);
-  if (!link.descriptor.find("CID")) parts_.reporter->note(file->name() + ": has no content ID; it is taken for 0");
+  if (!link.descriptor.find("CID"))
+    parts_.reporter->note(file->name() + ": has no content ID; it is taken for 0");
   if (!link.descriptor.has_parent() && link.descriptor.find("parentFileNameHint"))
-    parts_.reporter->note(file->name() + ": names a parent, but its parentCID says that it has none; it is read without");
+    parts_.reporter->note(
+        file->name() +
+        ": names a parent, but its parentCID says that it has none; it is read without");
   use(*file, number, nullptr);
   link.files.push_back(std::move(file));
   link.capacity = link.descriptor.sectors * kSectorSize;
@@ -327,12 +363,16 @@ void Opener::open_extents(Link& link, std::uint32_t number) {
   const std::string& name = link.files[0]->name();
   const auto& lines = link.descriptor.extents;
   if (!link.encoding.empty() && !knows_encoding(link.encoding))
-    parts_.reporter->warn(name + ": the encoding " + quoted(link.encoding) + " is not known; names are taken as they are");
-  // A descriptor inside a sparse extent goes with that extent, whatever name it has there: files get
-  // renamed. But a header of capacity 0 only carries the text.
-  const bool here = link.embedded && (lines[0].type == ExtentType::sparse || !is_carrier(*link.files[0]));
+    parts_.reporter->warn(name + ": the encoding " + quoted(link.encoding) +
+                          " is not known; names are taken as they are");
+  // A descriptor inside a sparse extent goes with that extent, whatever name it has there: files
+  // get renamed. But a header of capacity 0 only carries the text.
+  const bool here =
+      link.embedded && (lines[0].type == ExtentType::sparse || !is_carrier(*link.files[0]));
   if (here && lines[0].type != ExtentType::sparse)
-    throw_corrupt(name, "is a sparse extent by its header, but the first extent of the descriptor in it is of another type");
+    throw_corrupt(name,
+                  "is a sparse extent by its header, but the first extent of the descriptor in it "
+                  "is of another type");
   std::uint64_t begin = 0;
   link.slots.reserve(lines.size());
   uses_.reserve(uses_.size() + lines.size());
@@ -345,27 +385,34 @@ void Opener::open_extents(Link& link, std::uint32_t number) {
       throw;
     }
     const Extent& extent = *link.slots.back().extent;
-    if (extent.unclean()) parts_.reporter->warn(extent.file()->name() + ": was not closed cleanly by its last writer");
+    if (extent.unclean())
+      parts_.reporter->warn(extent.file()->name() + ": was not closed cleanly by its last writer");
     begin += line.sectors * kSectorSize;
   }
 }
 
-std::unique_ptr<Extent> Opener::open_line(Link& link, std::uint32_t number, const ExtentLine& line, bool here) {
+std::unique_ptr<Extent> Opener::open_line(Link& link, std::uint32_t number, const ExtentLine& line,
+                                          bool here) {
   const std::uint64_t size = line.sectors * kSectorSize;
   if (line.type == ExtentType::zero || line.access == VMDK_ACCESS_NONE || size == 0)
     return std::make_unique<ZeroExtent>(size);
   const File& file = here ? *link.files[0] : extent_file(link, number, line);
-  return open_extent(file, line, {shared(), {*parts_.grains, *parts_.states, *parts_.buffers, parts_.pool.get(), options_.threads}});
+  return open_extent(
+      file, line,
+      {shared(),
+       {*parts_.grains, *parts_.states, *parts_.buffers, parts_.pool.get(), options_.threads}});
 }
 
 const File& Opener::extent_file(Link& link, std::uint32_t number, const ExtentLine& line) {
   const bool sparse = line.type == ExtentType::sparse || line.type == ExtentType::vmfs_sparse ||
                       line.type == ExtentType::se_sparse;
   // Descriptors of devices name the same file again and again.
-  if (const auto known = flat_names_.find(line.file); !sparse && known != flat_names_.end()) return *known->second;
+  if (const auto known = flat_names_.find(line.file); !sparse && known != flat_names_.end())
+    return *known->second;
   std::unique_ptr<File> file = find_file(link, line.file);
   File* opened = file.get();
-  if (const auto seen = uses_.find(file->identity()); !sparse && seen != uses_.end() && seen->second.flat != nullptr &&
+  if (const auto seen = uses_.find(file->identity()); !sparse && seen != uses_.end() &&
+                                                      seen->second.flat != nullptr &&
                                                       seen->second.link == number) {
     opened = seen->second.flat;
   } else {
@@ -376,8 +423,8 @@ const File& Opener::extent_file(Link& link, std::uint32_t number, const ExtentLi
   return *opened;
 }
 
-// The file in the directory of `from` whose name is the last component of `name` but for case; "" if there is
-// none. The directory is read once for each link.
+// The file in the directory of `from` whose name is the last component of `name` but for case; ""
+// if there is none. The directory is read once for each link.
 std::string Opener::same_but_case(const File& from, const std::string& name) {
   if (listed_ != from.identity()) {
     listed_ = from.identity();
@@ -388,22 +435,25 @@ std::string Opener::same_but_case(const File& from, const std::string& name) {
     }
   }
   const std::size_t slash = name.find_last_of("/\\");
-  const auto at = listing_.find(fold_case(slash == std::string::npos ? name : std::string_view(name).substr(slash + 1)));
+  const auto at = listing_.find(
+      fold_case(slash == std::string::npos ? name : std::string_view(name).substr(slash + 1)));
   return at == listing_.end() ? std::string() : at->second;
 }
 
 void Opener::use(const File& file, std::uint32_t link, File* flat) {
   const auto [at, first] = uses_.emplace(file.identity(), Use{link, flat});
   if (first) return;
-  throw_corrupt(file.name(), link == at->second.link
-                                 ? "is named more than once by the same disk, or is both descriptor and extent"
-                                 : "is used by more than one disk of the chain: the chain leads back to itself");
+  throw_corrupt(file.name(),
+                link == at->second.link
+                    ? "is named more than once by the same disk, or is both descriptor and extent"
+                    : "is used by more than one disk of the chain: the chain leads back to itself");
 }
 
 std::unique_ptr<File> Opener::find_file(const Link& link, const std::string& raw) {
   const File& from = *link.files[0];
   if (is_object_name(raw))
-    throw Error(VMDK_ERR_UNSUPPORTED, from.name() + ": the extent " + quoted(raw) + " is an object of a datastore, not a file");
+    throw Error(VMDK_ERR_UNSUPPORTED, from.name() + ": the extent " + quoted(raw) +
+                                          " is an object of a datastore, not a file");
   const std::string utf8 = descriptor_utf8(link, raw);
   std::optional<Error> denied;
   const auto try_name = [&](const std::string& name) -> std::unique_ptr<File> {
@@ -419,14 +469,16 @@ std::unique_ptr<File> Opener::find_file(const Link& link, const std::string& raw
   for (const std::string& name : candidate_names(utf8, raw, NameUse::extent)) {
     auto file = name == utf8 ? nullptr : try_name(name);
     if (!file) continue;
-    parts_.reporter->note(from.name() + ": for " + quoted(utf8) + " the file " + file->name() + " is opened");
+    parts_.reporter->note(from.name() + ": for " + quoted(utf8) + " the file " + file->name() +
+                          " is opened");
     return file;
   }
   if (denied) throw *denied;
   if (const std::string other = same_but_case(from, utf8); !other.empty()) {
     if (auto file = parts_.files->open_named(from, other)) return file;
   }
-  throw Error(VMDK_ERR_NOT_FOUND, from.name() + ": the file of its extent " + quoted(utf8) + " is missing");
+  throw Error(VMDK_ERR_NOT_FOUND,
+              from.name() + ": the file of its extent " + quoted(utf8) + " is missing");
 }
 
 // -- Parents
@@ -437,18 +489,22 @@ bool Opener::fits(const Link& child, const Link& parent, std::optional<Error>& m
   if (parent.descriptor.cid != child.descriptor.parent_cid) {
     if (!mismatch)
       mismatch = Error(VMDK_ERR_PARENT_CHANGED, below + ": was made on a parent with content ID " +
-                                                    hex8(child.descriptor.parent_cid) + ", but " + above + " has " +
-                                                    hex8(parent.descriptor.cid) + ": it was changed since, or is another disk");
+                                                    hex8(child.descriptor.parent_cid) + ", but " +
+                                                    above + " has " + hex8(parent.descriptor.cid) +
+                                                    ": it was changed since, or is another disk");
     return false;
   }
-  // All disks that were never written to have the same content ID. The long one tells them apart, as
-  // long as the child, too, was never written to and so still has its parent's.
-  const auto mine = child.descriptor.find("ddb.longContentID"), its = parent.descriptor.find("ddb.longContentID");
-  if (parent.descriptor.cid == kNeverWritten && child.descriptor.cid == kNeverWritten && mine && its && !mine->empty() &&
-      !its->empty() && !equals_nocase(*mine, *its)) {
+  // All disks that were never written to have the same content ID. The long one tells them apart,
+  // as long as the child, too, was never written to and so still has its parent's.
+  const auto mine = child.descriptor.find("ddb.longContentID"),
+             its = parent.descriptor.find("ddb.longContentID");
+  if (parent.descriptor.cid == kNeverWritten && child.descriptor.cid == kNeverWritten && mine &&
+      its && !mine->empty() && !its->empty() && !equals_nocase(*mine, *its)) {
     if (!mismatch)
-      mismatch = Error(VMDK_ERR_PARENT_CHANGED, below + ": was made on a parent with the long content ID " + printable(*mine) +
-                                                    ", but " + above + " has " + printable(*its) + ": it is another disk");
+      mismatch =
+          Error(VMDK_ERR_PARENT_CHANGED,
+                below + ": was made on a parent with the long content ID " + printable(*mine) +
+                    ", but " + above + " has " + printable(*its) + ": it is another disk");
     return false;
   }
   return true;
@@ -456,8 +512,8 @@ bool Opener::fits(const Link& child, const Link& parent, std::optional<Error>& m
 
 // The disk that `name` leads to, if it is there and the parent that is looked for. Else keeps in
 // `failures` why not, of the first name only.
-std::optional<Link> Opener::try_parent(const Link& child, const std::string& name, std::uint32_t number,
-                                       Failures& failures) {
+std::optional<Link> Opener::try_parent(const Link& child, const std::string& name,
+                                       std::uint32_t number, Failures& failures) {
   std::unique_ptr<File> file;
   try {
     file = parts_.files->open_named(*child.files[0], name);
@@ -482,7 +538,8 @@ Link Opener::open_parent(const Link& child, std::uint32_t number) {
   const auto hint = child.descriptor.find("parentFileNameHint");
   if (!hint || hint->empty())
     throw Error(VMDK_ERR_PARENT_MISSING, from.name() + ": is a child of the disk with content ID " +
-                                             hex8(child.descriptor.parent_cid) + ", but does not name its file")
+                                             hex8(child.descriptor.parent_cid) +
+                                             ", but does not name its file")
         .with_hint("open with --no-parent (VMDK_OPEN_NO_PARENT) to read what it holds itself");
   if (hint->size() > kMaxName)
     throw Error(VMDK_ERR_PATH_DENIED, from.name() + ": names a parent with more than 4095 bytes");
@@ -505,20 +562,24 @@ Link Opener::open_parent(const Link& child, std::uint32_t number) {
   }
   if (parent) {
     if (parent->capacity != child.capacity)
-      parts_.reporter->note(from.name() + ": has " + std::to_string(child.capacity) + " bytes, its parent " +
-                            parent->files[0]->name() + " " + std::to_string(parent->capacity));
+      parts_.reporter->note(from.name() + ": has " + std::to_string(child.capacity) +
+                            " bytes, its parent " + parent->files[0]->name() + " " +
+                            std::to_string(parent->capacity));
     return std::move(*parent);
   }
   if (failures.unfit) throw *failures.unfit;
   if (denied) throw *denied;
   throw Error(VMDK_ERR_PARENT_MISSING, from.name() + ": its parent " + quoted(utf8) + " is missing")
-      .with_hint("put it where the child expects it, or allow its directory with --allow-path (vmdk_open_options::roots)");
+      .with_hint(
+          "put it where the child expects it, or allow its directory with --allow-path "
+          "(vmdk_open_options::roots)");
 }
 
 }  // namespace
 
-std::unique_ptr<Disk> open_disk(std::unique_ptr<FileSystem> files, std::unique_ptr<Reporter> reporter,
-                                const std::string& path, const OpenOptions& options) {
+std::unique_ptr<Disk> open_disk(std::unique_ptr<FileSystem> files,
+                                std::unique_ptr<Reporter> reporter, const std::string& path,
+                                const OpenOptions& options) {
   return Opener(std::move(files), std::move(reporter), options).open(path);
 }
 

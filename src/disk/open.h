@@ -26,8 +26,9 @@ struct OpenOptions {
 };
 
 // `reporter` takes messages. Throws what vmdk_open() documents.
-std::unique_ptr<Disk> open_disk(std::unique_ptr<FileSystem> files, std::unique_ptr<Reporter> reporter,
-                                const std::string& path, const OpenOptions& options);
+std::unique_ptr<Disk> open_disk(std::unique_ptr<FileSystem> files,
+                                std::unique_ptr<Reporter> reporter, const std::string& path,
+                                const OpenOptions& options);
 
 }  // namespace vmdk
 

@@ -19,9 +19,10 @@ enum class RunKind { data, zero, absent };
 struct Run {
   RunKind kind = RunKind::absent;
   bool compressed = false;
-  std::uint64_t offset = 0;       // where it begins in the extent
-  std::uint64_t size = 0;         // at least 1
-  std::uint64_t file_offset = UINT64_MAX;  // plain data: of its first byte; compressed: of the first grain's record
+  std::uint64_t offset = 0;  // where it begins in the extent
+  std::uint64_t size = 0;    // at least 1
+  std::uint64_t file_offset =
+      UINT64_MAX;  // plain data: of its first byte; compressed: of the first grain's record
 };
 
 // Offsets count from the beginning of the extent. Every function may be called from any number of
@@ -42,8 +43,8 @@ class Extent {
   // Where its data begins in the file, if it is flat.
   virtual std::uint64_t file_offset() const noexcept { return 0; }
 
-  // How it is stored from `offset` on, at most `size` bytes of it, at least one. Whoever asks for zero
-  // or absent data decides what that means: a parent, or zeros.
+  // How it is stored from `offset` on, at most `size` bytes of it, at least one. Whoever asks for
+  // zero or absent data decides what that means: a parent, or zeros.
   virtual Run map(std::uint64_t offset, std::uint64_t size) const = 0;
 
   // Reads from `offset` on, all of it inside `run`, which map() gave and which is data.

@@ -56,8 +56,10 @@ Buffer GrainBuffers::take(std::size_t size) {
 void GrainBuffers::give_back(Buffer buffer) noexcept {
   if (buffer.size() == 0) return;
   const std::lock_guard lock(mutex_);
-  if (idle_.size() < idle_.capacity()) idle_.push_back(std::move(buffer));
-  else left_ += buffer.size();
+  if (idle_.size() < idle_.capacity())
+    idle_.push_back(std::move(buffer));
+  else
+    left_ += buffer.size();
 }
 
 std::unique_ptr<InflateState> InflateStates::take() {

@@ -44,8 +44,8 @@ class GrainCache final {
   std::unordered_map<std::uint64_t, std::list<Entry>::iterator> by_key_;
 };
 
-// Lends memory for grains inflated ahead of a reader, up to a number of bytes for the whole chain. Any
-// number of threads.
+// Lends memory for grains inflated ahead of a reader, up to a number of bytes for the whole chain.
+// Any number of threads.
 class GrainBuffers final {
  public:
   explicit GrainBuffers(std::uint64_t max_bytes) : left_(max_bytes) {}

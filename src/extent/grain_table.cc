@@ -16,8 +16,10 @@ constexpr std::uint64_t kEntrySize = 4;
 constexpr std::uint64_t kTablesPerRun = 65536;  // bounds the work of one run()
 constexpr std::uint64_t kGrainsPerRun = 1 << 20;
 constexpr std::size_t kMaxReported = 65536;
-constexpr std::uint64_t kMaxLearned = 1 << 18;  // directory entries looked through for tables among the grains
-constexpr std::uint64_t kTableKey = std::uint64_t{1} << 63;  // tells tables from grains in reported_
+constexpr std::uint64_t kMaxLearned =
+    1 << 18;  // directory entries looked through for tables among the grains
+constexpr std::uint64_t kTableKey = std::uint64_t{1}
+                                    << 63;     // tells tables from grains in reported_
 constexpr std::uint64_t kSmallestRecord = 13;  // of a compressed grain: marker and a byte
 
 RunKind kind_of_entry(std::uint64_t entry) noexcept {
@@ -29,27 +31,34 @@ bool overlap(const SectorRange& range, std::uint64_t sector, std::uint64_t secto
 }
 
 const char* const kRecoverHint =
-    "there is a second copy of the tables: open with --recover (VMDK_OPEN_RECOVER) to read through it";
+    "there is a second copy of the tables: open with --recover (VMDK_OPEN_RECOVER) to read through "
+    "it";
 
 }  // namespace
 
-GrainTable::GrainTable(const File& file, GrainLayout layout, const Shared& shared)
-    : file_(file), layout_(std::move(layout)), shared_(shared), number_(shared.tables.add_file()),
+GrainTable::GrainTable(const File& file, const GrainLayout& layout, const Shared& shared)
+    : file_(file),
+      layout_(layout),
+      shared_(shared),
+      number_(shared.tables.add_file()),
       grains_(divide_up(layout_.capacity_sectors, layout_.grain_sectors)),
       metadata_{layout_.header, layout_.descriptor} {
   const std::uint64_t gd_bytes = layout_.gd_entries * kEntrySize;
   const auto inside = [&](std::uint64_t sector) {
-    return sector <= file_.size() / kSectorSize && in_bounds(sector * kSectorSize, gd_bytes, file_.size());
+    return sector <= file_.size() / kSectorSize &&
+           in_bounds(sector * kSectorSize, gd_bytes, file_.size());
   };
   if (layout_.rgd_sector && !inside(*layout_.rgd_sector)) {
     shared_.reporter.warn(file_.name() + ": the redundant grain directory at sector " +
-                          std::to_string(*layout_.rgd_sector) + " lies beyond the end of the file; it is not used");
+                          std::to_string(*layout_.rgd_sector) +
+                          " lies beyond the end of the file; it is not used");
     layout_.rgd_sector.reset();
   }
   gd_lost_ = layout_.gd_sector == 0 || !inside(layout_.gd_sector);
   if (gd_lost_) {
-    const std::string what = "the grain directory at sector " + std::to_string(layout_.gd_sector) + " (" +
-                             std::to_string(gd_bytes) + " bytes) does not lie inside the file (" +
+    const std::string what = "the grain directory at sector " + std::to_string(layout_.gd_sector) +
+                             " (" + std::to_string(gd_bytes) +
+                             " bytes) does not lie inside the file (" +
                              std::to_string(file_.size()) + " bytes)";
     if (!shared_.recover || !layout_.rgd_sector) throw_damaged(what);
     note_recovered(UINT64_MAX, what);
@@ -59,14 +68,17 @@ GrainTable::GrainTable(const File& file, GrainLayout layout, const Shared& share
   if (layout_.rgd_sector) metadata_[3] = {*layout_.rgd_sector, divide_up(gd_bytes, kSectorSize)};
 }
 
-GrainTable::~GrainTable() { const std::unique_ptr<Memo> owner(memo_.load(std::memory_order_relaxed)); }
+GrainTable::~GrainTable() {
+  const std::unique_ptr<Memo> owner(memo_.load(std::memory_order_relaxed));
+}
 
 // Made with the first table, so that extents nobody reads do without.
 GrainTable::Memo& GrainTable::memo() const {
   if (Memo* made = memo_.load(std::memory_order_acquire)) return *made;
   auto fresh = std::make_unique<Memo>();
   Memo* made = nullptr;
-  if (memo_.compare_exchange_strong(made, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
+  if (memo_.compare_exchange_strong(made, fresh.get(), std::memory_order_acq_rel))
+    return *fresh.release();
   return *made;
 }
 
@@ -92,27 +104,32 @@ bool GrainTable::overlaps_metadata(std::uint64_t sector, std::uint64_t sectors) 
 
 bool GrainTable::overlaps_inner_table(std::uint64_t sector, std::uint64_t sectors) const noexcept {
   const std::uint64_t size = divide_up(layout_.gtes_per_gt * kEntrySize, kSectorSize);
-  const auto next = std::upper_bound(inner_tables_.begin(), inner_tables_.end(), sector,
-                                     [&](std::uint64_t at, std::uint32_t table) { return at < table + size; });
+  const auto next =
+      std::upper_bound(inner_tables_.begin(), inner_tables_.end(), sector,
+                       [&](std::uint64_t at, std::uint32_t table) { return at < table + size; });
   return next != inner_tables_.end() && *next < sector + sectors;
 }
 
-// Tables that stand in front of all grains need no remembering. Compressed grains say themselves what they
-// are.
+// Tables that stand in front of all grains need no remembering. Compressed grains say themselves
+// what they are.
 void GrainTable::learn_inner_tables() const {
   if (learned_.load(std::memory_order_acquire) || !layout_.grains_whole) return;
   const std::lock_guard lock(mutex_);
   if (learned_.load(std::memory_order_relaxed)) return;
   std::vector<std::uint32_t> tables;
-  Buffer buffer(static_cast<std::size_t>(std::min<std::uint64_t>(layout_.gd_entries * kEntrySize, 64 << 10)));
+  Buffer buffer(
+      static_cast<std::size_t>(std::min<std::uint64_t>(layout_.gd_entries * kEntrySize, 64 << 10)));
   const std::uint64_t most = layout_.gd_entries <= kMaxLearned ? layout_.gd_entries : 0;
   for (std::uint64_t index = 0; index < most;) {
     const std::uint64_t count = std::min<std::uint64_t>(most - index, buffer.size() / kEntrySize);
     const MutableBytes some = buffer.first(static_cast<std::size_t>(count * kEntrySize));
-    file_.read_at((gd_lost_ ? *layout_.rgd_sector : layout_.gd_sector) * kSectorSize + index * kEntrySize, some);
+    file_.read_at(
+        (gd_lost_ ? *layout_.rgd_sector : layout_.gd_sector) * kSectorSize + index * kEntrySize,
+        some);
     for (std::uint64_t i = 0; i < count; ++i, ++index) {
       const auto entry = load_le<std::uint32_t>(some, static_cast<std::size_t>(i * kEntrySize));
-      if (entry > kZero && entry >= layout_.first_grain_sector && is_table(index, entry)) tables.push_back(entry);
+      if (entry > kZero && entry >= layout_.first_grain_sector && is_table(index, entry))
+        tables.push_back(entry);
     }
   }
   std::sort(tables.begin(), tables.end());
@@ -130,7 +147,8 @@ bool GrainTable::is_table(std::uint64_t index, std::uint32_t sector) const noexc
          !overlaps_metadata(sector, divide_up(bytes, kSectorSize));
 }
 
-std::uint32_t GrainTable::directory_entry(std::uint64_t directory_sector, std::uint64_t index) const {
+std::uint32_t GrainTable::directory_entry(std::uint64_t directory_sector,
+                                          std::uint64_t index) const {
   std::array<std::byte, kEntrySize> entry;
   shared_.tables.read(file_, number_, directory_sector * kSectorSize + index * kEntrySize, entry);
   return load_le<std::uint32_t>(entry, 0);
@@ -163,32 +181,38 @@ GrainTable::Table GrainTable::look_up_table(std::uint64_t index) const {
       const std::uint32_t copy = directory_entry(*layout_.rgd_sector, index);
       if (copy <= kZero || !is_table(index, copy)) return {kAbsent, false};
       problem = "grain table " + std::to_string(index) +
-                " is missing in the grain directory, but its redundant copy is at sector " + std::to_string(copy);
+                " is missing in the grain directory, but its redundant copy is at sector " +
+                std::to_string(copy);
     }
   }
   if (!shared_.recover || !layout_.rgd_sector) throw_damaged(problem);
   const std::uint32_t copy = directory_entry(*layout_.rgd_sector, index);
-  if (copy > kZero && !is_table(index, copy)) throw_damaged(problem + ", and so does its redundant copy");
+  if (copy > kZero && !is_table(index, copy))
+    throw_damaged(problem + ", and so does its redundant copy");
   note_recovered(kTableKey | index, problem);
   return {copy, true};
 }
 
-void GrainTable::read_entries(std::uint64_t grain, const Table& table, std::span<std::uint32_t> out) const {
+void GrainTable::read_entries(std::uint64_t grain, const Table& table,
+                              std::span<std::uint32_t> out) const {
   const std::uint64_t at = table.sector * kSectorSize + grain % layout_.gtes_per_gt * kEntrySize;
   const MutableBytes bytes = std::as_writable_bytes(out);
   shared_.tables.read(file_, number_, at, bytes);
   if constexpr (std::endian::native == std::endian::big)
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = load_le<std::uint32_t>(bytes, i * kEntrySize);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = load_le<std::uint32_t>(bytes, i * kEntrySize);
 }
 
 // Reads entries of one table; where its sectors cannot be read, those of its copy.
-std::size_t GrainTable::entries(std::uint64_t grain, const Table& table, std::span<std::uint32_t> out) const {
+std::size_t GrainTable::entries(std::uint64_t grain, const Table& table,
+                                std::span<std::uint32_t> out) const {
   try {
     read_entries(grain, table, out);
   } catch (const Error& error) {
     if (error.status() != VMDK_ERR_IO || table.redundant || !layout_.rgd_sector) throw;
     const std::uint64_t index = grain / layout_.gtes_per_gt;
-    if (!shared_.recover) throw Error(VMDK_ERR_IO, error.what(), error.os_error()).with_hint(kRecoverHint);
+    if (!shared_.recover)
+      throw Error(VMDK_ERR_IO, error.what(), error.os_error()).with_hint(kRecoverHint);
     const std::uint32_t copy = directory_entry(*layout_.rgd_sector, index);
     if (copy <= kZero || !is_table(index, copy)) throw;
     note_recovered(kTableKey | index, "grain table " + std::to_string(index) + " cannot be read");
@@ -199,15 +223,21 @@ std::size_t GrainTable::entries(std::uint64_t grain, const Table& table, std::sp
 
 // What a grain takes in the file at the least.
 std::uint64_t GrainTable::bytes_needed(std::uint64_t grain) const noexcept {
-  const std::uint64_t left = (layout_.capacity_sectors - grain * layout_.grain_sectors) * kSectorSize;
-  return layout_.grains_whole ? std::min(layout_.grain_sectors * kSectorSize, left) : kSmallestRecord;
+  const std::uint64_t left =
+      (layout_.capacity_sectors - grain * layout_.grain_sectors) * kSectorSize;
+  return layout_.grains_whole ? std::min(layout_.grain_sectors * kSectorSize, left)
+                              : kSmallestRecord;
 }
 
-bool GrainTable::is_grain(std::uint64_t grain, std::uint32_t sector, const Table& table) const noexcept {
+bool GrainTable::is_grain(std::uint64_t grain, std::uint32_t sector,
+                          const Table& table) const noexcept {
   const std::uint64_t bytes = bytes_needed(grain), sectors = divide_up(bytes, kSectorSize);
-  const SectorRange own{table.sector, divide_up(grains_in_table(grain / layout_.gtes_per_gt) * kEntrySize, kSectorSize)};
-  return sector >= layout_.first_grain_sector && in_bounds(sector * kSectorSize, bytes, file_.size()) &&
-         !overlap(own, sector, sectors) && !overlaps_metadata(sector, sectors) && !overlaps_inner_table(sector, sectors);
+  const SectorRange own{
+      table.sector,
+      divide_up(grains_in_table(grain / layout_.gtes_per_gt) * kEntrySize, kSectorSize)};
+  return sector >= layout_.first_grain_sector &&
+         in_bounds(sector * kSectorSize, bytes, file_.size()) && !overlap(own, sector, sectors) &&
+         !overlaps_metadata(sector, sectors) && !overlaps_inner_table(sector, sectors);
 }
 
 // The entry that the copy of the table has in place of a damaged one.
@@ -215,17 +245,21 @@ std::uint32_t GrainTable::mend(std::uint64_t grain, std::uint32_t entry, const T
   const std::uint64_t begin = entry * kSectorSize;
   const bool inside = in_bounds(begin, bytes_needed(grain), file_.size());
   const std::string problem =
-      "grain " + std::to_string(grain) + " of " + std::to_string(layout_.grain_sectors * kSectorSize) +
-      " bytes is said to be at sector " + std::to_string(entry) + " (byte " + std::to_string(begin) + "), which " +
-      (inside ? "holds metadata" : "does not lie inside the file of " + std::to_string(file_.size()) +
-                                       " bytes: it is truncated or damaged");
+      "grain " + std::to_string(grain) + " of " +
+      std::to_string(layout_.grain_sectors * kSectorSize) + " bytes is said to be at sector " +
+      std::to_string(entry) + " (byte " + std::to_string(begin) + "), which " +
+      (inside ? "holds metadata"
+              : "does not lie inside the file of " + std::to_string(file_.size()) +
+                    " bytes: it is truncated or damaged");
   if (!layout_.rgd_sector || table.redundant || !shared_.recover) throw_damaged(problem);
   const std::uint64_t index = grain / layout_.gtes_per_gt;
   const Table copy{directory_entry(*layout_.rgd_sector, index), true};
-  if (copy.sector <= kZero || !is_table(index, static_cast<std::uint32_t>(copy.sector))) throw_damaged(problem);
+  if (copy.sector <= kZero || !is_table(index, static_cast<std::uint32_t>(copy.sector)))
+    throw_damaged(problem);
   std::uint32_t other = 0;
   read_entries(grain, copy, {&other, 1});
-  if (!is_sane(grain, other, copy)) throw_damaged(problem + ", and its redundant copy says the like");
+  if (!is_sane(grain, other, copy))
+    throw_damaged(problem + ", and its redundant copy says the like");
   note_recovered(grain, problem);
   return other;
 }
@@ -233,13 +267,17 @@ std::uint32_t GrainTable::mend(std::uint64_t grain, std::uint32_t entry, const T
 GrainRun GrainTable::run(std::uint64_t grain, std::uint64_t most) const {
   const std::uint64_t index = grain / layout_.gtes_per_gt;
   const Table table = find_table(index);
-  const auto table_end = [&](std::uint64_t i) { return i * layout_.gtes_per_gt + grains_in_table(i); };
+  const auto table_end = [&](std::uint64_t i) {
+    return i * layout_.gtes_per_gt + grains_in_table(i);
+  };
   if (table.sector > kZero) learn_inner_tables();
   if (table.sector > kZero)
     return join(grain, std::min({most, table_end(index) - grain, kGrainsPerRun}), table);
   std::uint64_t end = table_end(index);
   for (std::uint64_t next = index + 1; end < grain + most && next < index + kTablesPerRun; ++next) {
-    if (next < layout_.gd_entries && (gd_lost_ || directory_entry(layout_.gd_sector, next) != table.sector)) break;
+    if (next < layout_.gd_entries &&
+        (gd_lost_ || directory_entry(layout_.gd_sector, next) != table.sector))
+      break;
     if (table.sector == kAbsent && layout_.rgd_sector && next < layout_.gd_entries &&
         directory_entry(*layout_.rgd_sector, next) != kAbsent)
       break;
@@ -253,7 +291,8 @@ GrainRun GrainTable::join(std::uint64_t grain, std::uint64_t most, const Table& 
   GrainRun run{RunKind::absent, 0, 0};
   const std::uint64_t step = layout_.grains_whole ? layout_.grain_sectors : 0;
   while (run.grains < most) {
-    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), most - run.grains));
+    const auto want =
+        static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), most - run.grains));
     const std::span<std::uint32_t> some = std::span(buffer).first(want);
     entries(grain + run.grains, table, some);
     for (std::uint32_t entry : some) {
@@ -263,7 +302,8 @@ GrainRun GrainTable::join(std::uint64_t grain, std::uint64_t most, const Table& 
         run.kind = kind_of_entry(entry);
         run.sector = entry;
       } else if (!sane || kind_of_entry(entry) != run.kind ||
-                 (run.kind == RunKind::data && step != 0 && entry != run.sector + run.grains * step)) {
+                 (run.kind == RunKind::data && step != 0 &&
+                  entry != run.sector + run.grains * step)) {
         return run;
       }
       ++run.grains;
@@ -277,7 +317,8 @@ void GrainTable::sectors(std::uint64_t grain, std::span<std::uint32_t> out) cons
     const std::uint64_t index = grain / layout_.gtes_per_gt;
     const Table table = find_table(index);
     const std::uint64_t left = index * layout_.gtes_per_gt + grains_in_table(index) - grain;
-    const auto some = out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), left)));
+    const auto some =
+        out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), left)));
     entries(grain, table, some);
     for (std::size_t i = 0; i < some.size(); ++i)
       if (!is_sane(grain + i, some[i], table)) some[i] = mend(grain + i, some[i], table);
@@ -288,7 +329,8 @@ void GrainTable::sectors(std::uint64_t grain, std::span<std::uint32_t> out) cons
 
 std::uint32_t GrainTable::peek_next(std::uint64_t grain) const {
   const std::uint64_t within = grain % layout_.gtes_per_gt * kEntrySize;
-  const std::uint64_t known = memo()[grain / layout_.gtes_per_gt % kMemo].load(std::memory_order_relaxed);
+  const std::uint64_t known =
+      memo()[grain / layout_.gtes_per_gt % kMemo].load(std::memory_order_relaxed);
   if (within == 0 || known >> 32 != grain / layout_.gtes_per_gt || known == 0) return 0;
   const std::uint64_t at = (known & UINT32_MAX) * kSectorSize + within;
   return at % TableCache::kBlockSize == 0 ? 0 : peek(grain);

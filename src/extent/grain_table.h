@@ -29,8 +29,8 @@ struct Shared {
   bool recover;  // read through whichever copy of a table is sane
 };
 
-// Grains from some grain on that are stored in one way; data lies adjacent in the file, unless it is
-// compressed.
+// Grains from some grain on that are stored in one way; data lies adjacent in the file, unless it
+// is compressed.
 struct GrainRun {
   RunKind kind;
   std::uint64_t grains;
@@ -40,8 +40,9 @@ struct GrainRun {
 // Any number of threads.
 class GrainTable final {
  public:
-  // Throws VMDK_ERR_CORRUPT if the directory is not inside the file (when recovering, neither copy).
-  GrainTable(const File& file, GrainLayout layout, const Shared& shared);
+  // Throws VMDK_ERR_CORRUPT if the directory is not inside the file (when recovering, neither
+  // copy).
+  GrainTable(const File& file, const GrainLayout& layout, const Shared& shared);
   ~GrainTable();
   GrainTable(const GrainTable&) = delete;
   GrainTable& operator=(const GrainTable&) = delete;
@@ -55,8 +56,8 @@ class GrainTable final {
   // As sectors() for one grain; 0 if it is beyond the end, no data or damaged.
   std::uint32_t peek(std::uint64_t grain) const;
 
-  // As peek(), but 0 also where the entry is not beside that of the grain before, which was looked up:
-  // nothing is read that could fail.
+  // As peek(), but 0 also where the entry is not beside that of the grain before, which was looked
+  // up: nothing is read that could fail.
   std::uint32_t peek_next(std::uint64_t grain) const;
 
   const GrainLayout& layout() const noexcept { return layout_; }
@@ -95,15 +96,18 @@ class GrainTable final {
   std::uint32_t number_;  // of the file in the cache
   std::uint64_t grains_;
   bool gd_lost_ = false;  // the primary directory is not inside the file
-  std::array<SectorRange, 4> metadata_;  // header, descriptor, both directories; of size 0 where there is none
+  std::array<SectorRange, 4>
+      metadata_;  // header, descriptor, both directories; of size 0 where there is none
 
-  // Tables of the primary directory found lately: the lower half is the sector, the upper the index.
+  // Tables of the primary directory found lately: the lower half is the sector, the upper the
+  // index.
   static constexpr std::size_t kMemo = 32;
   using Memo = std::array<std::atomic<std::uint64_t>, kMemo>;
   Memo& memo() const;
   mutable std::atomic<Memo*> memo_{nullptr};
 
-  // Sectors of the tables that stand among the grains, in order; learned before the first grain is judged.
+  // Sectors of the tables that stand among the grains, in order; learned before the first grain is
+  // judged.
   mutable std::vector<std::uint32_t> inner_tables_;
   mutable std::atomic<bool> learned_{false};
 

@@ -12,16 +12,21 @@ namespace {
 
 constexpr std::uint64_t kMaxBytesAhead = 8 << 20;
 constexpr std::uint64_t kMaxGrainsAhead = 1024;  // how far to look over grains that are not stored
-constexpr unsigned kInOrder = 2;                 // so many reads in order, and the next is expected to be
+constexpr unsigned kInOrder = 2;  // so many reads in order, and the next is expected to be
 
 }  // namespace
 
-ReadAhead::ReadAhead(const GrainSource& source, WorkerPool& pool, GrainBuffers& buffers, unsigned threads,
-                     std::uint64_t grain_bytes, std::uint64_t extent_bytes)
-    : source_(source), pool_(pool), buffers_(buffers), grain_bytes_(grain_bytes), extent_bytes_(extent_bytes),
+ReadAhead::ReadAhead(const GrainSource& source, WorkerPool& pool, GrainBuffers& buffers,
+                     unsigned threads, std::uint64_t grain_bytes, std::uint64_t extent_bytes)
+    : source_(source),
+      pool_(pool),
+      buffers_(buffers),
+      grain_bytes_(grain_bytes),
+      extent_bytes_(extent_bytes),
       grains_(divide_up(extent_bytes, grain_bytes)) {
   const std::uint64_t fit = kMaxBytesAhead / grain_bytes;
-  slots_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(fit, std::uint64_t{threads} * 16)));
+  slots_.resize(
+      static_cast<std::size_t>(std::min<std::uint64_t>(fit, std::uint64_t{threads} * 16)));
 }
 
 ReadAhead::~ReadAhead() {
@@ -53,7 +58,9 @@ ReadAhead::Slot* ReadAhead::find(std::uint64_t grain) noexcept {
 ReadAhead::Slot* ReadAhead::free_slot() noexcept {
   for (Slot& slot : slots_) {
     const bool wanted = slot.grain >= begin_ && slot.grain < limit_;
-    if (slot.state == State::empty || (slot.state != State::running && slot.readers == 0 && !wanted)) return &slot;
+    if (slot.state == State::empty ||
+        (slot.state != State::running && slot.readers == 0 && !wanted))
+      return &slot;
   }
   return nullptr;
 }
@@ -146,7 +153,9 @@ void ReadAhead::wait_for(std::unique_lock<std::mutex>& lock, std::uint64_t grain
 
 void ReadAhead::read(std::uint64_t first, MutableBytes out) {
   const std::uint64_t count = divide_up(out.size(), grain_bytes_);
-  const auto piece = [&](std::uint64_t i) { return out.subspan(i * grain_bytes_, size_of(first + i)); };
+  const auto piece = [&](std::uint64_t i) {
+    return out.subspan(i * grain_bytes_, size_of(first + i));
+  };
   std::vector<std::uint64_t> pending;
   std::unique_lock lock(mutex_);
   plan(first, count);

@@ -16,20 +16,29 @@ constexpr std::uint64_t kEntrySize = 8;
 constexpr std::uint64_t kTablesPerRun = 65536;  // bounds the work of one run()
 
 RunKind kind_of_grain(SeGrain grain) noexcept {
-  return grain == SeGrain::data ? RunKind::data : grain == SeGrain::zero ? RunKind::zero : RunKind::absent;
+  return grain == SeGrain::data   ? RunKind::data
+         : grain == SeGrain::zero ? RunKind::zero
+                                  : RunKind::absent;
 }
 
 }  // namespace
 
-SeExtent::SeExtent(const File& file, const SeHeader& header, std::uint64_t size, const Shared& shared)
-    : file_(file), header_(header), size_(size), tables_(shared.tables), number_(shared.tables.add_file()) {
+SeExtent::SeExtent(const File& file, const SeHeader& header, std::uint64_t size,
+                   const Shared& shared)
+    : file_(file),
+      header_(header),
+      size_(size),
+      tables_(shared.tables),
+      number_(shared.tables.add_file()) {
   const std::uint64_t tables = divide_up(size_, grain_bytes() * kSeTableEntries);
   const std::uint64_t room = header_.directory.sectors * kSectorSize;
   if (tables * kEntrySize > room)
-    throw_corrupt(file_.name(), "the grain directory of " + std::to_string(room) + " bytes is too small for " +
-                                    std::to_string(tables) + " tables");
+    throw_corrupt(file_.name(), "the grain directory of " + std::to_string(room) +
+                                    " bytes is too small for " + std::to_string(tables) +
+                                    " tables");
   if (header_.directory.sector == 0 || header_.grains.sector == 0 || header_.tables.sector == 0)
-    throw_corrupt(file_.name(), "the header leaves out where the grain directory, the tables or the grains are");
+    throw_corrupt(file_.name(),
+                  "the header leaves out where the grain directory, the tables or the grains are");
   check_inside(file_, header_.directory.sector * kSectorSize, tables * kEntrySize);
   check_regions();
 }
@@ -49,9 +58,10 @@ void SeExtent::check_regions() const {
     for (std::size_t j = 0; j < i; ++j)
       if (all[i].region.sector < all[j].region.sector + all[j].region.sectors &&
           all[j].region.sector < all[i].region.sector + all[i].region.sectors)
-        throw_corrupt(file_.name(), std::string("the ") + all[j].name + " at sector " + std::to_string(all[j].region.sector) +
-                                        " and the " + all[i].name + " at sector " + std::to_string(all[i].region.sector) +
-                                        " overlap");
+        throw_corrupt(file_.name(), std::string("the ") + all[j].name + " at sector " +
+                                        std::to_string(all[j].region.sector) + " and the " +
+                                        all[i].name + " at sector " +
+                                        std::to_string(all[i].region.sector) + " overlap");
 }
 
 std::uint64_t SeExtent::directory_entry(std::uint64_t index) const {
@@ -69,7 +79,8 @@ std::uint64_t SeExtent::find_table(std::uint64_t index) const {
   if (!number || !in_bounds(*number * kSeTableSectors, kSeTableSectors, header_.tables.sectors) ||
       !in_bounds(sector * kSectorSize, size, file_.size()))
     throw_corrupt(file_.name(), "entry " + std::to_string(index) + " of the grain directory (" +
-                                    std::to_string(entry) + ") leads to no grain table inside the file (" +
+                                    std::to_string(entry) +
+                                    ") leads to no grain table inside the file (" +
                                     std::to_string(file_.size()) + " bytes)");
   return sector * kSectorSize;
 }
@@ -101,7 +112,8 @@ GrainRun SeExtent::join(std::uint64_t grain, std::uint64_t most, std::uint64_t t
   GrainRun run{RunKind::absent, 0, 0};
   while (run.grains < most) {
     const std::uint64_t first = grain + run.grains;
-    const auto want = static_cast<std::size_t>(std::min(buffer.size() / kEntrySize, std::size_t{most - run.grains}));
+    const auto want = static_cast<std::size_t>(
+        std::min(buffer.size() / kEntrySize, std::size_t{most - run.grains}));
     const MutableBytes some = MutableBytes(buffer).first(want * kEntrySize);
     tables_.read(file_, number_, table + first % kSeTableEntries * kEntrySize, some);
     for (std::size_t i = 0; i < want; ++i) {
@@ -112,12 +124,14 @@ GrainRun SeExtent::join(std::uint64_t grain, std::uint64_t most, std::uint64_t t
       if (run.grains == 0) {
         if (damaged)
           throw_corrupt(file_.name(), "the table entry of grain " + std::to_string(grain) + " (" +
-                                          std::to_string(entry) + ") is of no known kind or leads outside the file (" +
+                                          std::to_string(entry) +
+                                          ") is of no known kind or leads outside the file (" +
                                           std::to_string(file_.size()) + " bytes)");
         run.kind = kind_of_grain(kind);
         run.sector = sector;
       } else if (damaged || kind_of_grain(kind) != run.kind ||
-                 (run.kind == RunKind::data && sector != run.sector + run.grains * kSeGrainSectors)) {
+                 (run.kind == RunKind::data &&
+                  sector != run.sector + run.grains * kSeGrainSectors)) {
         return run;
       }
       ++run.grains;

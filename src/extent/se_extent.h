@@ -11,8 +11,8 @@ namespace vmdk {
 
 class SeExtent final : public Extent {
  public:
-  // Throws VMDK_ERR_CORRUPT if the directory does not lie inside the file. `size` is that of the extent
-  // line. `file` and what `shared` refers to outlive the extent.
+  // Throws VMDK_ERR_CORRUPT if the directory does not lie inside the file. `size` is that of the
+  // extent line. `file` and what `shared` refers to outlive the extent.
   SeExtent(const File& file, const SeHeader& header, std::uint64_t size, const Shared& shared);
 
   vmdk_extent_kind kind() const noexcept override { return VMDK_EXTENT_SE_SPARSE; }

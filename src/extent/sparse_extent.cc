@@ -5,8 +5,9 @@
 
 namespace vmdk {
 
-SparseExtent::SparseExtent(const File& file, GrainLayout layout, const SparseFacts& facts, const Shared& shared)
-    : file_(file), facts_(facts), table_(file, std::move(layout), shared) {}
+SparseExtent::SparseExtent(const File& file, const GrainLayout& layout, const SparseFacts& facts,
+                           const Shared& shared)
+    : file_(file), facts_(facts), table_(file, layout, shared) {}
 
 Run SparseExtent::map(std::uint64_t offset, std::uint64_t size) const {
   const std::uint64_t grain = offset / grain_bytes();
@@ -14,7 +15,8 @@ Run SparseExtent::map(std::uint64_t offset, std::uint64_t size) const {
   return bytes_of(table_.run(grain, last - grain + 1), grain_bytes(), offset, size);
 }
 
-Run bytes_of(const GrainRun& grains, std::uint64_t grain_bytes, std::uint64_t offset, std::uint64_t size) noexcept {
+Run bytes_of(const GrainRun& grains, std::uint64_t grain_bytes, std::uint64_t offset,
+             std::uint64_t size) noexcept {
   const std::uint64_t within = offset % grain_bytes;
   Run run;
   run.kind = grains.kind;

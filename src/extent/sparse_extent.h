@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Hosted sparse and COWD extents with plain grains (VDF, "Hosted Sparse Extents", "ESX Server Sparse
-// Extents").
+// Hosted sparse and COWD extents with plain grains (VDF, "Hosted Sparse Extents", "ESX Server
+// Sparse Extents").
 #ifndef VMDK_EXTENT_SPARSE_EXTENT_H
 #define VMDK_EXTENT_SPARSE_EXTENT_H
 
@@ -19,11 +19,16 @@ struct SparseFacts {
 class SparseExtent final : public Extent {
  public:
   // `file` and what `shared` refers to outlive the extent.
-  SparseExtent(const File& file, GrainLayout layout, const SparseFacts& facts, const Shared& shared);
+  SparseExtent(const File& file, const GrainLayout& layout, const SparseFacts& facts,
+               const Shared& shared);
 
   vmdk_extent_kind kind() const noexcept override { return facts_.kind; }
-  std::uint64_t size() const noexcept override { return table_.layout().capacity_sectors * kSectorSize; }
-  std::uint64_t grain_bytes() const noexcept override { return table_.layout().grain_sectors * kSectorSize; }
+  std::uint64_t size() const noexcept override {
+    return table_.layout().capacity_sectors * kSectorSize;
+  }
+  std::uint64_t grain_bytes() const noexcept override {
+    return table_.layout().grain_sectors * kSectorSize;
+  }
   std::uint32_t header_version() const noexcept override { return facts_.header_version; }
   bool unclean() const noexcept override { return facts_.unclean; }
   std::uint64_t recovered() const noexcept override { return table_.recovered(); }
@@ -38,7 +43,8 @@ class SparseExtent final : public Extent {
 
 // The run of bytes from `offset` on, at most `size` of them, that a run of grains stands for, which
 // begins with the grain that `offset` lies in.
-Run bytes_of(const GrainRun& grains, std::uint64_t grain_bytes, std::uint64_t offset, std::uint64_t size) noexcept;
+Run bytes_of(const GrainRun& grains, std::uint64_t grain_bytes, std::uint64_t offset,
+             std::uint64_t size) noexcept;
 
 }  // namespace vmdk
 

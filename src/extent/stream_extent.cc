@@ -18,19 +18,26 @@ constexpr std::uint64_t kMaxBatchBytes = 1 << 20;
 
 }  // namespace
 
-StreamExtent::StreamExtent(const File& file, GrainLayout layout, const SparseFacts& facts, bool markers,
-                           const Shared& shared, const InflateShared& inflating)
-    : file_(file), facts_(facts), table_(file, std::move(layout), shared),
+StreamExtent::StreamExtent(const File& file, const GrainLayout& layout, const SparseFacts& facts,
+                           bool markers, const Shared& shared, const InflateShared& inflating)
+    : file_(file),
+      facts_(facts),
+      table_(file, layout, shared),
       grain_bytes_(table_.layout().grain_sectors * kSectorSize),
       header_bytes_(markers ? kGrainMarkerSize : sizeof(std::uint32_t)),
-      // Data that cannot be compressed grows a little; twice the grain is beyond what any writer makes.
-      max_record_(header_bytes_ + 2 * grain_bytes_ + 1024), markers_(markers), inflating_(inflating),
+      // Data that cannot be compressed grows a little; twice the grain is beyond what any writer
+      // makes.
+      max_record_(header_bytes_ + 2 * grain_bytes_ + 1024),
+      markers_(markers),
+      inflating_(inflating),
       first_key_(inflating.cache.add_extent(divide_up(size(), grain_bytes_))) {
   if (grain_bytes_ > kMaxGrainBytes)
-    throw Error(VMDK_ERR_UNSUPPORTED, file_.name() + ": compressed grains of " + std::to_string(grain_bytes_) +
+    throw Error(VMDK_ERR_UNSUPPORTED, file_.name() + ": compressed grains of " +
+                                          std::to_string(grain_bytes_) +
                                           " bytes are not read; 16 MiB is the most");
   if (inflating_.pool != nullptr && grain_bytes_ <= ReadAhead::kMaxGrainBytes)
-    ahead_ = std::make_unique<ReadAhead>(*this, *inflating_.pool, inflating_.buffers, inflating_.threads, grain_bytes_, size());
+    ahead_ = std::make_unique<ReadAhead>(*this, *inflating_.pool, inflating_.buffers,
+                                         inflating_.threads, grain_bytes_, size());
 }
 
 StreamExtent::~StreamExtent() = default;
@@ -51,7 +58,8 @@ std::size_t StreamExtent::bytes_of_grain(std::uint64_t grain) const noexcept {
 }
 
 void StreamExtent::read(const Run&, std::uint64_t offset, MutableBytes out) const {
-  if (const std::uint64_t at = offset % grain_bytes_; at != 0 || out.size() < bytes_of_grain(offset / grain_bytes_)) {
+  if (const std::uint64_t at = offset % grain_bytes_;
+      at != 0 || out.size() < bytes_of_grain(offset / grain_bytes_)) {
     const std::uint64_t grain = offset / grain_bytes_;
     const std::size_t size = std::min<std::size_t>(out.size(), bytes_of_grain(grain) - at);
     read_part(grain, static_cast<std::size_t>(at), out.first(size));
@@ -59,10 +67,13 @@ void StreamExtent::read(const Run&, std::uint64_t offset, MutableBytes out) cons
     out = out.subspan(size);
   }
   const std::uint64_t first = offset / grain_bytes_;
-  const std::uint64_t whole = offset + out.size() == size() ? divide_up(out.size(), grain_bytes_) : out.size() / grain_bytes_;
+  const std::uint64_t whole = offset + out.size() == size() ? divide_up(out.size(), grain_bytes_)
+                                                            : out.size() / grain_bytes_;
   const std::size_t body = std::min<std::size_t>(out.size(), whole * grain_bytes_);
-  if (ahead_ && body > 0) ahead_->read(first, out.first(body));
-  else read_whole(first, out.first(body));
+  if (ahead_ && body > 0)
+    ahead_->read(first, out.first(body));
+  else
+    read_whole(first, out.first(body));
   if (body < out.size()) read_part(first + whole, 0, out.subspan(body));
 }
 
@@ -73,8 +84,10 @@ void StreamExtent::read_part(std::uint64_t grain, std::size_t at, MutableBytes o
   const InflateStates::Loan state(inflating_.states);
   state->grain.reserve(size);
   const MutableBytes whole = state->grain.first(size);
-  if (ahead_) ahead_->read(grain, whole);
-  else inflate(grain, whole);
+  if (ahead_)
+    ahead_->read(grain, whole);
+  else
+    inflate(grain, whole);
   std::memcpy(out.data(), whole.data() + at, out.size());
   state->grain = inflating_.cache.put(key, std::move(state->grain), size);
 }
@@ -89,10 +102,12 @@ void StreamExtent::read_whole(std::uint64_t grain, MutableBytes out) const {
   std::array<std::uint32_t, kBatch> buffer;
   while (!out.empty()) {
     const std::uint64_t left = divide_up(out.size(), grain_bytes_);
-    const auto sectors = std::span(buffer).first(static_cast<std::size_t>(std::min<std::uint64_t>(left, kBatch)));
+    const auto sectors =
+        std::span(buffer).first(static_cast<std::size_t>(std::min<std::uint64_t>(left, kBatch)));
     table_.sectors(grain, sectors);
     const std::size_t count = adjacent(sectors);
-    const std::uint32_t next = count < sectors.size() ? sectors[count] : table_.peek_next(grain + count);
+    const std::uint32_t next =
+        count < sectors.size() ? sectors[count] : table_.peek_next(grain + count);
     const std::uint64_t begin = sectors[0] * kSectorSize;
     const std::uint64_t end = end_of_record(sectors[count - 1], next);
     state->packed.reserve(static_cast<std::size_t>(end - begin));
@@ -101,35 +116,40 @@ void StreamExtent::read_whole(std::uint64_t grain, MutableBytes out) const {
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t size = bytes_of_grain(grain + i);
       const std::uint64_t at = sectors[i] * kSectorSize;
-      inflate_record(grain + i, at, records.subspan(static_cast<std::size_t>(at - begin)), *state, out.first(size));
+      inflate_record(grain + i, at, records.subspan(static_cast<std::size_t>(at - begin)), *state,
+                     out.first(size));
       out = out.subspan(size);
     }
     grain += count;
   }
 }
 
-// How many of the first records lie one after the other in the file, near enough to be read at once.
+// How many of the first records lie one after the other in the file, near enough to be read at
+// once.
 std::size_t StreamExtent::adjacent(std::span<const std::uint32_t> sectors) const noexcept {
   std::size_t count = 1;
   while (count < sectors.size() && sectors[count] > sectors[count - 1] &&
          (sectors[count] - sectors[count - 1]) * kSectorSize <= max_record_ + kMaxGap &&
-         (sectors[count] - sectors[0]) * kSectorSize <= std::max<std::uint64_t>(kMaxBatchBytes, max_record_))
+         (sectors[count] - sectors[0]) * kSectorSize <=
+             std::max<std::uint64_t>(kMaxBatchBytes, max_record_))
     ++count;
   return count;
 }
 
-// Where reading a record should end: at the next one, or else where most records end. It says itself
-// how long it is; should that be more, the rest is read then.
+// Where reading a record should end: at the next one, or else where most records end. It says
+// itself how long it is; should that be more, the rest is read then.
 std::uint64_t StreamExtent::end_of_record(std::uint32_t sector, std::uint32_t next) const noexcept {
   const std::uint64_t usual = grain_bytes_ + 1024;
-  const std::uint64_t size = next > sector ? std::min((next - sector) * kSectorSize, max_record_) : usual;
+  const std::uint64_t size =
+      next > sector ? std::min((next - sector) * kSectorSize, max_record_) : usual;
   return std::min(sector * kSectorSize + size, file_.size());
 }
 
-void StreamExtent::inflate_record(std::uint64_t grain, std::uint64_t at, Bytes record, InflateState& state,
-                                  MutableBytes out) const {
+void StreamExtent::inflate_record(std::uint64_t grain, std::uint64_t at, Bytes record,
+                                  InflateState& state, MutableBytes out) const {
   const auto damaged = [&](const std::string& why) {
-    throw_corrupt(file_.name(), "grain " + std::to_string(grain) + ", stored at byte " + std::to_string(at) + ", " + why);
+    throw_corrupt(file_.name(), "grain " + std::to_string(grain) + ", stored at byte " +
+                                    std::to_string(at) + ", " + why);
   };
   const std::uint64_t sector = grain * table_.layout().grain_sectors;
   if (markers_ && load_le<std::uint64_t>(record, 0) != sector)
@@ -155,9 +175,12 @@ void StreamExtent::inflate_record(std::uint64_t grain, std::uint64_t at, Bytes r
   if (tail) state.grain.reserve(static_cast<std::size_t>(grain_bytes_));
   const MutableBytes plain = tail ? state.grain.first(static_cast<std::size_t>(grain_bytes_)) : out;
   const auto got = state.inflater.inflate(data, plain);
-  if (!got) damaged("is damaged: its " + std::to_string(size) + " compressed bytes do not inflate to a grain");
+  if (!got)
+    damaged("is damaged: its " + std::to_string(size) +
+            " compressed bytes do not inflate to a grain");
   if (*got != plain.size() && *got != out.size())
-    damaged("inflates to " + std::to_string(*got) + " bytes in place of " + std::to_string(plain.size()));
+    damaged("inflates to " + std::to_string(*got) + " bytes in place of " +
+            std::to_string(plain.size()));
   if (tail) std::memcpy(out.data(), plain.data(), out.size());
 }
 

@@ -19,8 +19,8 @@ struct InflateShared {
   GrainCache& cache;
   InflateStates& states;
   GrainBuffers& buffers;
-  WorkerPool* pool;      // null: the reading thread alone
-  unsigned threads;      // with a pool: threads that inflate for one reader, itself included
+  WorkerPool* pool;  // null: the reading thread alone
+  unsigned threads;  // with a pool: threads that inflate for one reader, itself included
 };
 
 class StreamExtent final : public Extent, public GrainSource {
@@ -28,14 +28,16 @@ class StreamExtent final : public Extent, public GrainSource {
   // Grains larger than this are refused: they would have to be inflated whole for each byte.
   static constexpr std::uint64_t kMaxGrainBytes = 16 << 20;
 
-  // `markers`: records begin with their sector on the disk and their size, else with the size alone.
-  // `file` and what is shared outlive the extent.
-  StreamExtent(const File& file, GrainLayout layout, const SparseFacts& facts, bool markers, const Shared& shared,
-               const InflateShared& inflating);
+  // `markers`: records begin with their sector on the disk and their size, else with the size
+  // alone. `file` and what is shared outlive the extent.
+  StreamExtent(const File& file, const GrainLayout& layout, const SparseFacts& facts, bool markers,
+               const Shared& shared, const InflateShared& inflating);
   ~StreamExtent();
 
   vmdk_extent_kind kind() const noexcept override { return VMDK_EXTENT_STREAM; }
-  std::uint64_t size() const noexcept override { return table_.layout().capacity_sectors * kSectorSize; }
+  std::uint64_t size() const noexcept override {
+    return table_.layout().capacity_sectors * kSectorSize;
+  }
   std::uint64_t grain_bytes() const noexcept override { return grain_bytes_; }
   std::uint32_t header_version() const noexcept override { return facts_.header_version; }
   bool unclean() const noexcept override { return facts_.unclean; }
@@ -54,7 +56,8 @@ class StreamExtent final : public Extent, public GrainSource {
   void read_whole(std::uint64_t grain, MutableBytes out) const;
   std::size_t adjacent(std::span<const std::uint32_t> sectors) const noexcept;
   std::uint64_t end_of_record(std::uint32_t sector, std::uint32_t next) const noexcept;
-  void inflate_record(std::uint64_t grain, std::uint64_t at, Bytes record, InflateState& state, MutableBytes out) const;
+  void inflate_record(std::uint64_t grain, std::uint64_t at, Bytes record, InflateState& state,
+                      MutableBytes out) const;
   std::size_t bytes_of_grain(std::uint64_t grain) const noexcept;
 
   const File& file_;

@@ -46,7 +46,8 @@ TableCache::Shard& TableCache::shard(std::size_t index) {
   return *slot.load(std::memory_order_relaxed);
 }
 
-bool TableCache::copy(const Set& set, std::uint64_t tag, std::size_t at, MutableBytes out) const noexcept {
+bool TableCache::copy(const Set& set, std::uint64_t tag, std::size_t at,
+                      MutableBytes out) const noexcept {
   for (const Slot& slot : set.slots) {
     const std::uint32_t before = slot.sequence.load(std::memory_order_acquire);
     if ((before & 1) != 0 || slot.tag.load(std::memory_order_acquire) != tag) continue;
@@ -60,12 +61,13 @@ bool TableCache::copy(const Set& set, std::uint64_t tag, std::size_t at, Mutable
   return false;
 }
 
-void TableCache::fill(Shard& home, Set& set, std::uint64_t tag, const File& file, std::uint64_t begin,
-                      std::size_t at, MutableBytes out) {
+void TableCache::fill(Shard& home, Set& set, std::uint64_t tag, const File& file,
+                      std::uint64_t begin, std::size_t at, MutableBytes out) {
   const std::lock_guard lock(home.mutex);
   if (copy(set, tag, at, out)) return;
   std::array<std::byte, kBlockSize> bytes{};
-  const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(kBlockSize, file.size() - begin));
+  const auto size =
+      static_cast<std::size_t>(std::min<std::uint64_t>(kBlockSize, file.size() - begin));
   file.read_at(begin, MutableBytes(bytes).first(size));
   std::memcpy(out.data(), bytes.data() + at, out.size());
 
@@ -80,7 +82,8 @@ void TableCache::fill(Shard& home, Set& set, std::uint64_t tag, const File& file
   slot.sequence.store(sequence + 2, std::memory_order_release);
 }
 
-void TableCache::read(const File& file, std::uint32_t number, std::uint64_t offset, MutableBytes out) {
+void TableCache::read(const File& file, std::uint32_t number, std::uint64_t offset,
+                      MutableBytes out) {
   check_inside(file, offset, out.size());
   while (!out.empty()) {
     const std::uint64_t block = offset / kBlockSize;

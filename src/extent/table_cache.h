@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Blocks of files that hold grain directories and tables, kept in memory up to a number of bytes for
-// a whole chain. A block that is here is read without a lock.
+// Blocks of files that hold grain directories and tables, kept in memory up to a number of bytes
+// for a whole chain. A block that is here is read without a lock.
 #ifndef VMDK_EXTENT_TABLE_CACHE_H
 #define VMDK_EXTENT_TABLE_CACHE_H
 
@@ -56,8 +56,8 @@ class TableCache final {
 
   Shard& shard(std::size_t index);
   bool copy(const Set& set, std::uint64_t tag, std::size_t at, MutableBytes out) const noexcept;
-  void fill(Shard& home, Set& set, std::uint64_t tag, const File& file, std::uint64_t begin, std::size_t at,
-            MutableBytes out);
+  void fill(Shard& home, Set& set, std::uint64_t tag, const File& file, std::uint64_t begin,
+            std::size_t at, MutableBytes out);
 
   std::uint32_t next_file_ = 0;
   unsigned shift_;  // a hash shifted by it is the number of a set

@@ -80,14 +80,17 @@ std::string_view take_line(std::string_view& rest) noexcept {
   const std::size_t end = std::min(rest.find_first_of("\r\n"), rest.size());
   const std::string_view line = rest.substr(0, end);
   rest.remove_prefix(end);
-  if (rest.starts_with("\r\n")) rest.remove_prefix(2);
-  else if (!rest.empty()) rest.remove_prefix(1);
+  if (rest.starts_with("\r\n"))
+    rest.remove_prefix(2);
+  else if (!rest.empty())
+    rest.remove_prefix(1);
   return line;
 }
 
 // The comment that descriptors begin with, as 16-bit text.
 bool is_utf16(std::string_view text) noexcept {
-  return text.starts_with(std::string_view("\xff\xfe#\0", 4)) || text.starts_with(std::string_view("\xfe\xff\0#", 4));
+  return text.starts_with(std::string_view("\xff\xfe#\0", 4)) ||
+         text.starts_with(std::string_view("\xfe\xff\0#", 4));
 }
 
 std::string_view without_bom(std::string_view text) noexcept {
@@ -97,22 +100,27 @@ std::string_view without_bom(std::string_view text) noexcept {
 
 std::string_view unquote(std::string_view value) noexcept {
   value = trim(value);
-  if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front())
+  if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') &&
+      value.back() == value.front())
     value = value.substr(1, value.size() - 2);
   return value;
 }
 
-// What may stand behind the file's name: nothing, or the offset, or also partitionUUID and a device.
-// Looks at a few characters only: it is asked for every quote of a line.
+// What may stand behind the file's name: nothing, or the offset, or also partitionUUID and a
+// device. Looks at a few characters only: it is asked for every quote of a line.
 bool is_tail(std::string_view tail) noexcept {
   std::size_t digits = 0;
-  while (digits < std::min<std::size_t>(tail.size(), 20) && tail[digits] >= '0' && tail[digits] <= '9') ++digits;
+  while (digits < std::min<std::size_t>(tail.size(), 20) && tail[digits] >= '0' &&
+         tail[digits] <= '9')
+    ++digits;
   std::string_view rest = tail.substr(digits);
   if (rest.empty()) return digits <= 19;
   if (digits == 0 || digits > 19 || (rest.front() != ' ' && rest.front() != '\t')) return false;
   rest = trim(rest);
   constexpr std::string_view kDevice = "partitionUUID";
-  return starts_with_nocase(rest, kDevice) && (rest.size() == kDevice.size() || rest[kDevice.size()] == ' ' || rest[kDevice.size()] == '\t');
+  return starts_with_nocase(rest, kDevice) &&
+         (rest.size() == kDevice.size() || rest[kDevice.size()] == ' ' ||
+          rest[kDevice.size()] == '\t');
 }
 
 // "NAME" OFFSET: names hold blanks and even quotes, so the closing quote is the last one that is
@@ -147,16 +155,19 @@ ExtentLine parse_extent(const std::string& name, std::string_view line) {
   const std::string_view type = take_word(rest);
   const auto known = extent_type_of(type);
   if (!known) {
-    const char* what = starts_with_nocase(type, "VSAN") ? "vSAN objects are not files" : "its type is not known";
+    const char* what =
+        starts_with_nocase(type, "VSAN") ? "vSAN objects are not files" : "its type is not known";
     throw Error(VMDK_ERR_UNSUPPORTED, name + ": " + quoted_line(line) + " cannot be read: " + what);
   }
   extent.type = *known;
   // Some writers give zero extents a name; it means nothing.
   if (extent.type == ExtentType::zero) return extent;
   if (rest.empty()) damaged("the name of its file is missing");
-  if (!parse_file(rest, extent)) damaged("the name of its file or what follows it is not understood");
+  if (!parse_file(rest, extent))
+    damaged("the name of its file or what follows it is not understood");
   if (extent.file.size() > kMaxName)
-    throw Error(VMDK_ERR_PATH_DENIED, name + ": " + quoted_line(line) + " names a file with more than 4095 bytes");
+    throw Error(VMDK_ERR_PATH_DENIED,
+                name + ": " + quoted_line(line) + " names a file with more than 4095 bytes");
   if (extent.file_sector > kMaxSectors) damaged("its offset is beyond 2^63 bytes");
   return extent;
 }
@@ -218,9 +229,10 @@ bool looks_encrypted(std::string_view text) noexcept {
 
 std::optional<std::string_view> Descriptor::find(std::string_view key) const {
   const std::string folded = fold_case(key);
-  const auto at = std::lower_bound(
-      sorted_.begin(), sorted_.end(), folded,
-      [&](std::uint32_t entry, const std::string& wanted) { return entries_[entry].folded < wanted; });
+  const auto at = std::lower_bound(sorted_.begin(), sorted_.end(), folded,
+                                   [&](std::uint32_t entry, const std::string& wanted) {
+                                     return entries_[entry].folded < wanted;
+                                   });
   if (at == sorted_.end() || entries_[*at].folded != folded) return std::nullopt;
   return piece(entries_[*at].value);
 }
@@ -248,13 +260,16 @@ Descriptor::Summary Descriptor::summarize(std::string_view text) noexcept {
   return summary;
 }
 
-Descriptor Descriptor::parse(const std::string& name, std::string_view text, const DescriptorLimits& limits) {
+Descriptor Descriptor::parse(const std::string& name, std::string_view text,
+                             const DescriptorLimits& limits) {
   if (is_utf16(text) || text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
-    throw Error(VMDK_ERR_UNSUPPORTED, name + ": the descriptor is UTF-16 text; it must be single bytes or UTF-8");
+    throw Error(VMDK_ERR_UNSUPPORTED,
+                name + ": the descriptor is UTF-16 text; it must be single bytes or UTF-8");
   text = without_bom(text.substr(0, text.find('\0')));
   if (text.size() > limits.max_bytes)
-    throw Error(VMDK_ERR_LIMIT, name + ": the descriptor is longer than " + std::to_string(limits.max_bytes) +
-                                    " bytes").with_hint("raise vmdk_limits::max_descriptor_bytes");
+    throw Error(VMDK_ERR_LIMIT, name + ": the descriptor is longer than " +
+                                    std::to_string(limits.max_bytes) + " bytes")
+        .with_hint("raise vmdk_limits::max_descriptor_bytes");
   Descriptor descriptor;
   descriptor.text = text;
   std::string_view rest = descriptor.text;
@@ -267,13 +282,15 @@ Descriptor Descriptor::parse(const std::string& name, std::string_view text, con
   return descriptor;
 }
 
-void Descriptor::add_line(const std::string& name, std::string_view line, const DescriptorLimits& limits) {
+void Descriptor::add_line(const std::string& name, std::string_view line,
+                          const DescriptorLimits& limits) {
   std::string_view rest = line;
   const std::string_view first = take_word(rest);
   const std::size_t equals = line.find('=');
   if (access_of(first) && !rest.starts_with('=')) {
     if (extents.size() == limits.max_extents)
-      throw Error(VMDK_ERR_LIMIT, name + ": has more than " + std::to_string(limits.max_extents) + " extents")
+      throw Error(VMDK_ERR_LIMIT,
+                  name + ": has more than " + std::to_string(limits.max_extents) + " extents")
           .with_hint("raise vmdk_limits::max_extents");
     extents.push_back(parse_extent(name, line));
     sectors += std::min(extents.back().sectors, kMaxSectors + 1);
@@ -282,7 +299,8 @@ void Descriptor::add_line(const std::string& name, std::string_view line, const 
     add_entry(name, line, equals);
   } else if (shaped_like_extent(line)) {
     // To pass over an extent would shift everything behind it.
-    throw_corrupt(name, quoted_line(line) + " is no extent: its access is not RW, RDONLY or NOACCESS");
+    throw_corrupt(name,
+                  quoted_line(line) + " is no extent: its access is not RW, RDONLY or NOACCESS");
   }
 }
 
@@ -296,7 +314,8 @@ void Descriptor::add_entry(const std::string& name, std::string_view line, std::
 // `piece` is a part of `text`.
 Descriptor::Slice Descriptor::slice(std::string_view piece) const noexcept {
   if (piece.empty()) return {0, 0};
-  return {static_cast<std::uint32_t>(piece.data() - text.data()), static_cast<std::uint32_t>(piece.size())};
+  return {static_cast<std::uint32_t>(piece.data() - text.data()),
+          static_cast<std::uint32_t>(piece.size())};
 }
 
 void Descriptor::index_keys() {
@@ -308,8 +327,10 @@ void Descriptor::index_keys() {
   // Of the same key: the first one for a header key, the last one for the disk database.
   std::vector<std::uint32_t> kept;
   for (const std::uint32_t entry : sorted_) {
-    if (kept.empty() || entries_[kept.back()].folded != entries_[entry].folded) kept.push_back(entry);
-    else if (is_ddb(entries_[entry].folded)) kept.back() = entry;
+    if (kept.empty() || entries_[kept.back()].folded != entries_[entry].folded)
+      kept.push_back(entry);
+    else if (is_ddb(entries_[entry].folded))
+      kept.back() = entry;
   }
   sorted_ = std::move(kept);
   order_ = sorted_;
@@ -317,23 +338,31 @@ void Descriptor::index_keys() {
 }
 
 void Descriptor::read_header_keys(const std::string& name) {
-  if (find("encryptionKeys") || find("keyID") || find("encryption.keySafe") || find("encryption.data"))
+  if (find("encryptionKeys") || find("keyID") || find("encryption.keySafe") ||
+      find("encryption.data"))
     throw Error(VMDK_ERR_ENCRYPTED, name + ": the disk is encrypted, and its keys are not here");
-  if (const auto filters = find("ddb.iofilters"); filters && contains_nocase(*filters, "vmwarevmcrypt"))
+  if (const auto filters = find("ddb.iofilters");
+      filters && contains_nocase(*filters, "vmwarevmcrypt"))
     throw Error(VMDK_ERR_ENCRYPTED, name + ": the disk is encrypted by vSphere (ddb.iofilters)");
   if (const auto value = find("version")) {
     const auto number = parse_decimal(*value);
-    if (!number) throw_corrupt(name, "version is \"" + printable(*value) + "\", which is no number");
-    if (*number == 4) throw Error(VMDK_ERR_UNSUPPORTED, name + ": descriptor version 4 is that of vSAN objects, which are not files");
+    if (!number)
+      throw_corrupt(name, "version is \"" + printable(*value) + "\", which is no number");
+    if (*number == 4)
+      throw Error(VMDK_ERR_UNSUPPORTED,
+                  name + ": descriptor version 4 is that of vSAN objects, which are not files");
     if (*number < 1 || *number > 4)
-      throw Error(VMDK_ERR_UNSUPPORTED, name + ": descriptor version " + std::to_string(*number) + " is not known");
+      throw Error(VMDK_ERR_UNSUPPORTED,
+                  name + ": descriptor version " + std::to_string(*number) + " is not known");
     version = static_cast<std::uint32_t>(*number);
   }
   const auto content_id = [&](const char* key, std::uint32_t& id) {
     const auto value = find(key);
     if (!value) return;
     const auto number = parse_content_id(*value);
-    if (!number) throw_corrupt(name, std::string(key) + " is \"" + printable(*value) + "\", which is no content ID");
+    if (!number)
+      throw_corrupt(name,
+                    std::string(key) + " is \"" + printable(*value) + "\", which is no content ID");
     id = *number;
   };
   content_id("CID", cid);
@@ -341,8 +370,10 @@ void Descriptor::read_header_keys(const std::string& name) {
   if (const auto value = find("createType"); value && !value->empty()) {
     const auto known = type_of(*value);
     if (!known) {
-      const char* why = starts_with_nocase(*value, "vsan") ? "vSAN objects are not files" : "it is not known";
-      throw Error(VMDK_ERR_UNSUPPORTED, name + ": createType \"" + printable(*value) + "\" cannot be read: " + why);
+      const char* why =
+          starts_with_nocase(*value, "vsan") ? "vSAN objects are not files" : "it is not known";
+      throw Error(VMDK_ERR_UNSUPPORTED,
+                  name + ": createType \"" + printable(*value) + "\" cannot be read: " + why);
     }
     type = *known;
   }

@@ -24,7 +24,7 @@ struct ExtentLine {
   vmdk_access access = VMDK_ACCESS_READ_WRITE;
   std::uint64_t sectors = 0;
   ExtentType type = ExtentType::sparse;
-  std::string file;            // bytes as they stand; empty for zero extents
+  std::string file;  // bytes as they stand; empty for zero extents
   std::uint64_t file_sector = 0;
 };
 
@@ -35,9 +35,10 @@ struct DescriptorLimits {
 
 class Descriptor final {
  public:
-  // `name` is the file, for messages. Throws VMDK_ERR_CORRUPT, VMDK_ERR_UNSUPPORTED, VMDK_ERR_LIMIT or
-  // VMDK_ERR_ENCRYPTED.
-  static Descriptor parse(const std::string& name, std::string_view text, const DescriptorLimits& limits);
+  // `name` is the file, for messages. Throws VMDK_ERR_CORRUPT, VMDK_ERR_UNSUPPORTED, VMDK_ERR_LIMIT
+  // or VMDK_ERR_ENCRYPTED.
+  static Descriptor parse(const std::string& name, std::string_view text,
+                          const DescriptorLimits& limits);
 
   // What can be told without judging the text, which may be cut off or damaged. Never throws.
   struct Summary {
@@ -53,7 +54,7 @@ class Descriptor final {
   vmdk_type type = VMDK_TYPE_UNKNOWN;  // of createType
   std::uint64_t sectors = 0;           // sum over the extents
   std::vector<ExtentLine> extents;
-  std::string text;                    // all of it, without what follows a NUL
+  std::string text;  // all of it, without what follows a NUL
 
   // The code page it says it is in; "" if it does not.
   std::string encoding() const;
@@ -78,7 +79,9 @@ class Descriptor final {
     std::string folded;  // the key in lower case
   };
 
-  std::string_view piece(Slice slice) const { return std::string_view(text).substr(slice.at, slice.size); }
+  std::string_view piece(Slice slice) const {
+    return std::string_view(text).substr(slice.at, slice.size);
+  }
   Slice slice(std::string_view piece) const noexcept;
   void add_line(const std::string& name, std::string_view line, const DescriptorLimits& limits);
   void add_entry(const std::string& name, std::string_view line, std::size_t equals);
@@ -90,8 +93,8 @@ class Descriptor final {
   std::vector<std::uint32_t> sorted_;  // the same ones, by folded key
 };
 
-// Is this the beginning of a descriptor? (After comments and blank lines, a key of the header; or the
-// comment that all of them begin with.)
+// Is this the beginning of a descriptor? (After comments and blank lines, a key of the header; or
+// the comment that all of them begin with.)
 bool looks_like_descriptor(std::string_view text) noexcept;
 
 // Is this the beginning of an encrypted descriptor?

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What stands in front of the pieces of a stream-optimized extent (VDF, "Stream-Optimized Compressed
-// Sparse Extents").
+// What stands in front of the pieces of a stream-optimized extent (VDF, "Stream-Optimized
+// Compressed Sparse Extents").
 #ifndef VMDK_FORMAT_MARKER_H
 #define VMDK_FORMAT_MARKER_H
 
@@ -13,7 +13,13 @@ namespace vmdk {
 inline constexpr std::size_t kMarkerSize = 16;       // as far as it says something
 inline constexpr std::size_t kGrainMarkerSize = 12;  // the data of a grain follows at once
 
-enum class MarkerType : std::uint32_t { end_of_stream = 0, grain_table = 1, grain_directory = 2, footer = 3, progress = 4 };
+enum class MarkerType : std::uint32_t {
+  end_of_stream = 0,
+  grain_table = 1,
+  grain_directory = 2,
+  footer = 3,
+  progress = 4
+};
 
 struct Marker {
   std::uint64_t value = 0;  // a grain: its sector on the disk; else: sectors that follow
@@ -21,9 +27,12 @@ struct Marker {
   std::uint32_t type = 0;   // meaningful where size is 0
 
   static Marker decode(Bytes in) {
-    return {load_le<std::uint64_t>(in, 0), load_le<std::uint32_t>(in, 8), load_le<std::uint32_t>(in, 12)};
+    return {load_le<std::uint64_t>(in, 0), load_le<std::uint32_t>(in, 8),
+            load_le<std::uint32_t>(in, 12)};
   }
-  bool is(MarkerType wanted) const noexcept { return size == 0 && type == static_cast<std::uint32_t>(wanted); }
+  bool is(MarkerType wanted) const noexcept {
+    return size == 0 && type == static_cast<std::uint32_t>(wanted);
+  }
 };
 
 }  // namespace vmdk

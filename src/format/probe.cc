@@ -61,11 +61,13 @@ const char* why_not_a_disk(vmdk_file_kind kind) noexcept {
     case VMDK_FILE_KIND_TRACKING:
       return "is a change-tracking file, not a disk";
     case VMDK_FILE_KIND_UNFINISHED:
-      return "was never finished by its writer (its magic number is in lower case): it is incomplete";
+      return "was never finished by its writer (its magic number is in lower case): it is "
+             "incomplete";
     case VMDK_FILE_KIND_ENCRYPTED:
       return "is the descriptor of an encrypted disk";
     default:
-      return "is not a VMDK: neither its first bytes nor a descriptor say so; it may be the raw data of a flat extent";
+      return "is not a VMDK: neither its first bytes nor a descriptor say so; it may be the raw "
+             "data of a flat extent";
   }
 }
 
@@ -87,24 +89,29 @@ void probe(Bytes beginning, vmdk_probe_result& result) {
   result.kind = kind;
   result.bytes_needed = std::min<std::uint64_t>(beginning.size(), 512);
   if (kind == VMDK_FILE_KIND_SE_SPARSE && beginning.size() >= 24)
-    result.capacity = std::min(load_le<std::uint64_t>(beginning, 16), UINT64_MAX / kSectorSize) * kSectorSize;
+    result.capacity =
+        std::min(load_le<std::uint64_t>(beginning, 16), UINT64_MAX / kSectorSize) * kSectorSize;
   if (kind == VMDK_FILE_KIND_COWD && beginning.size() >= 16)
     result.capacity = load_le<std::uint32_t>(beginning, 12) * kSectorSize;
   if (kind == VMDK_FILE_KIND_SPARSE && beginning.size() < kSparseHeaderSize) {
     result.flags |= VMDK_PROBE_INCOMPLETE;
     result.bytes_needed = kSparseHeaderSize;
   } else if (kind == VMDK_FILE_KIND_SPARSE) {
-    result.capacity = std::min(load_le<std::uint64_t>(beginning, 12), UINT64_MAX / kSectorSize) * kSectorSize;
-    if ((load_le<std::uint32_t>(beginning, 8) & SparseHeader::kCompressed) != 0) result.flags |= VMDK_PROBE_COMPRESSED;
+    result.capacity =
+        std::min(load_le<std::uint64_t>(beginning, 12), UINT64_MAX / kSectorSize) * kSectorSize;
+    if ((load_le<std::uint32_t>(beginning, 8) & SparseHeader::kCompressed) != 0)
+      result.flags |= VMDK_PROBE_COMPRESSED;
     const auto [offset, size] = descriptor_place(beginning);
-    result.bytes_needed = offset == 0 ? kSparseHeaderSize : std::max<std::uint64_t>(offset + size, kSparseHeaderSize);
+    result.bytes_needed =
+        offset == 0 ? kSparseHeaderSize : std::max<std::uint64_t>(offset + size, kSparseHeaderSize);
     if (result.bytes_needed > beginning.size()) result.flags |= VMDK_PROBE_INCOMPLETE;
   }
   const std::string_view text = descriptor_text(beginning);
   if (kind == VMDK_FILE_KIND_DESCRIPTOR) {
     result.bytes_needed = text.size();
     // A text that goes on to the last byte may go on behind it.
-    if (text.size() == beginning.size() && beginning.size() >= 4096) result.flags |= VMDK_PROBE_INCOMPLETE;
+    if (text.size() == beginning.size() && beginning.size() >= 4096)
+      result.flags |= VMDK_PROBE_INCOMPLETE;
   }
   if (kind != VMDK_FILE_KIND_ENCRYPTED && looks_like_descriptor(text)) probe_text(text, result);
 }

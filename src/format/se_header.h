@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Headers and table entries of a seSparse extent. VMware published nothing on it; docs/format.md says
-// what is known.
+// Headers and table entries of a seSparse extent. VMware published nothing on it; docs/format.md
+// says what is known.
 #ifndef VMDK_FORMAT_SE_HEADER_H
 #define VMDK_FORMAT_SE_HEADER_H
 

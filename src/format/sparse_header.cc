@@ -16,20 +16,22 @@ constexpr std::uint64_t kMaxSectors = std::uint64_t{1} << 54;       // 2^63 byte
 
 void check_compression(const std::string& name, const SparseHeader& header) {
   if (header.compression > 1)
-    throw Error(VMDK_ERR_UNSUPPORTED,
-                name + ": compression algorithm " + std::to_string(header.compression) + " is not known");
+    throw Error(VMDK_ERR_UNSUPPORTED, name + ": compression algorithm " +
+                                          std::to_string(header.compression) + " is not known");
   // Two readers would see two disks.
   if (header.compressed() != (header.compression == 1))
-    throw_corrupt(name, std::string("the header contradicts itself: its flags say that grains are ") +
-                            (header.compressed() ? "compressed" : "plain") +
-                            ", its compression algorithm is " + std::to_string(header.compression));
+    throw_corrupt(name,
+                  std::string("the header contradicts itself: its flags say that grains are ") +
+                      (header.compressed() ? "compressed" : "plain") +
+                      ", its compression algorithm is " + std::to_string(header.compression));
   if (header.markers() && !header.compressed())
     throw_corrupt(name, "the header contradicts itself: markers without compressed grains");
 }
 
 void check_newlines(const std::string& name, Bytes in) {
   if (load_le<std::uint32_t>(in, 73) == 0x0a0d200a) return;  // LF, blank, CR LF
-  throw_corrupt(name, "the line ends in the header were changed: the file went through a transfer as text");
+  throw_corrupt(
+      name, "the line ends in the header were changed: the file went through a transfer as text");
 }
 
 }  // namespace
@@ -60,20 +62,24 @@ SparseHeader SparseHeader::decode(const std::string& name, Bytes in) {
   header.unclean = in[72] != std::byte{0};
   header.compression = load_le<std::uint16_t>(in, 77);
 
-  if (load_le<std::uint32_t>(in, 0) != kSparseMagic) throw_corrupt(name, "the magic number of the header is missing");
+  if (load_le<std::uint32_t>(in, 0) != kSparseMagic)
+    throw_corrupt(name, "the magic number of the header is missing");
   if (header.version > 3)
-    throw Error(VMDK_ERR_UNSUPPORTED, name + ": header version " + std::to_string(header.version) + " is not known");
+    throw Error(VMDK_ERR_UNSUPPORTED,
+                name + ": header version " + std::to_string(header.version) + " is not known");
   const std::uint32_t unknown = header.flags & kIncompatibleFlags & ~(kCompressed | kMarkers);
   if (unknown != 0)
-    throw Error(VMDK_ERR_UNSUPPORTED,
-                name + ": the header has flags that are not known (" + std::to_string(unknown) + ")");
+    throw Error(VMDK_ERR_UNSUPPORTED, name + ": the header has flags that are not known (" +
+                                          std::to_string(unknown) + ")");
   if ((header.flags & kNewlineTest) != 0) check_newlines(name, in);
   if (header.capacity > kMaxSectors)
-    throw_corrupt(name, "the capacity of " + std::to_string(header.capacity) + " sectors is more than 2^63 bytes");
+    throw_corrupt(name, "the capacity of " + std::to_string(header.capacity) +
+                            " sectors is more than 2^63 bytes");
   check_compression(name, header);
   if (header.is_carrier()) return header;
   check_grain_size(name, header.grain_sectors);
-  if (header.gtes_per_gt == 0) throw_corrupt(name, "the header says that a grain table has 0 entries");
+  if (header.gtes_per_gt == 0)
+    throw_corrupt(name, "the header says that a grain table has 0 entries");
   return header;
 }
 

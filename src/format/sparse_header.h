@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Header of a hosted sparse extent, "KDMV" (VDF, "Hosted Sparse Extent Header"), and what the lookup
-// of grains needs to know, whichever header it came from.
+// Header of a hosted sparse extent, "KDMV" (VDF, "Hosted Sparse Extent Header"), and what the
+// lookup of grains needs to know, whichever header it came from.
 #ifndef VMDK_FORMAT_SPARSE_HEADER_H
 #define VMDK_FORMAT_SPARSE_HEADER_H
 
@@ -49,14 +49,15 @@ struct GrainLayout {
   std::uint64_t grain_sectors = 0;
   std::uint64_t gtes_per_gt = 0;
   std::uint64_t gd_sector = 0;
-  std::uint64_t gd_entries = 0;      // those that exist; what they do not reach is absent
+  std::uint64_t gd_entries = 0;  // those that exist; what they do not reach is absent
   std::optional<std::uint64_t> rgd_sector;
   std::uint64_t first_grain_sector = 0;  // nothing before it is a grain
-  bool grains_whole = true;          // a grain takes all its sectors in the file (else it is compressed)
-  SectorRange header, descriptor;    // no grain lies there
+  bool grains_whole = true;  // a grain takes all its sectors in the file (else it is compressed)
+  SectorRange header, descriptor;  // no grain lies there
 };
 
-// Tables that cover `capacity_sectors`; throws VMDK_ERR_CORRUPT if the directory is not in the file.
+// Tables that cover `capacity_sectors`; throws VMDK_ERR_CORRUPT if the directory is not in the
+// file.
 std::uint64_t tables_needed(std::uint64_t capacity_sectors, std::uint64_t grain_sectors,
                             std::uint64_t gtes_per_gt) noexcept;
 

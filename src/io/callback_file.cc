@@ -25,7 +25,8 @@ class CallbackFile final : public File {
   void read_at(std::uint64_t offset, MutableBytes out) const override {
     check_inside(*this, offset, out.size());
     if (out.empty()) return;
-    if (const int error = io_.read_at(io_.user, handle_, offset, out.data(), out.size()); error != 0)
+    if (const int error = io_.read_at(io_.user, handle_, offset, out.data(), out.size());
+        error != 0)
       throw_os_error(name_, "reading failed", error);
   }
 
@@ -43,9 +44,11 @@ class CallbackFile final : public File {
 
 }  // namespace
 
-CallbackFileSystem::CallbackFileSystem(const vmdk_io& io, bool any_path) : io_(io), any_path_(any_path) {
+CallbackFileSystem::CallbackFileSystem(const vmdk_io& io, bool any_path)
+    : io_(io), any_path_(any_path) {
   if (!io_.open || !io_.close || !io_.read_at || !io_.get_size)
-    throw Error(VMDK_ERR_INVALID_ARGUMENT, "vmdk_io: open, close, read_at and get_size must be set");
+    throw Error(VMDK_ERR_INVALID_ARGUMENT,
+                "vmdk_io: open, close, read_at and get_size must be set");
 }
 
 std::unique_ptr<File> CallbackFileSystem::try_open(const std::string& name) const {
@@ -68,8 +71,8 @@ std::unique_ptr<File> CallbackFileSystem::open(const std::string& name) {
 std::unique_ptr<File> CallbackFileSystem::open_named(const File& from, const std::string& name) {
   check_name(from.name(), name);
   if (!any_path_ && (is_absolute(name) || climbs(name)))
-    throw Error(VMDK_ERR_PATH_DENIED, printable(from.name()) + ": names the file \"" + printable(name) +
-                                          "\", which is outside its directory")
+    throw Error(VMDK_ERR_PATH_DENIED, printable(from.name()) + ": names the file \"" +
+                                          printable(name) + "\", which is outside its directory")
         .with_hint("if the image is trusted, open it with VMDK_PATHS_ANY");
   const std::string directory(dir_name(from.name()));
   if (directory.empty() || is_absolute(name)) return try_open(name);

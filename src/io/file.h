@@ -50,8 +50,8 @@ class FileSystem {
   // while opening: VMDK_ERR_PATH_DENIED. Returns null if there is no such file.
   virtual std::unique_ptr<File> open_named(const File& from, const std::string& name) = 0;
 
-  // Names of the files in the directory of `from`, at most kMaxSiblings of them, sorted; empty where
-  // that cannot be told.
+  // Names of the files in the directory of `from`, at most kMaxSiblings of them, sorted; empty
+  // where that cannot be told.
   virtual std::vector<std::string> siblings(const File& from) = 0;
   static constexpr std::size_t kMaxSiblings = 65536;
 };

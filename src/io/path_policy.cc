@@ -140,8 +140,8 @@ int open_beneath(int dir, const std::string& name, int flags, Resolver resolver)
 void check_name(const std::string& from, const std::string& name) {
   const auto deny = [&](const char* why) {
     const std::string shown = printable(std::string_view(name).substr(0, 200));
-    throw Error(VMDK_ERR_PATH_DENIED, from + ": names the file \"" + shown + (name.size() > 200 ? "...\"" : "\"") +
-                                          ", which " + why);
+    throw Error(VMDK_ERR_PATH_DENIED, from + ": names the file \"" + shown +
+                                          (name.size() > 200 ? "...\"" : "\"") + ", which " + why);
   };
   if (name.size() > kMaxName) deny("is longer than 4095 bytes");
   bool any = false;  // is there a component that is one?
@@ -171,8 +171,10 @@ bool climbs(const std::string& name) noexcept {
 std::string normalize(const std::string& path) {
   std::vector<std::string> parts;
   for (std::string& part : split(path)) {
-    if (part != "..") parts.push_back(std::move(part));
-    else if (!parts.empty()) parts.pop_back();
+    if (part != "..")
+      parts.push_back(std::move(part));
+    else if (!parts.empty())
+      parts.pop_back();
   }
   std::string out;
   for (const std::string& part : parts) out += "/" + part;

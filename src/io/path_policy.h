@@ -36,8 +36,8 @@ enum class Resolver { automatic, walk };
 // too many links, -ENOENT if there is no such file. `name` must be relative.
 int open_beneath(int dir, const std::string& name, int flags, Resolver resolver);
 
-// Throws VMDK_ERR_PATH_DENIED for names that are refused before any system call: empty, too long, with
-// control characters, or ending in a slash.
+// Throws VMDK_ERR_PATH_DENIED for names that are refused before any system call: empty, too long,
+// with control characters, or ending in a slash.
 void check_name(const std::string& from, const std::string& name);
 
 // Does the name begin with a slash?

@@ -57,10 +57,15 @@ class PosixFile final : public File {
  public:
   using Way = PosixFileSystem::Way;
 
-  PosixFile(const PosixFileSystem& fs, Way way, std::string name, UniqueFd fd, const struct stat& st,
-            std::uint64_t size)
-      : fs_(fs), way_(std::move(way)), name_(std::move(name)), fd_(std::move(fd)),
-        device_(st.st_dev), inode_(st.st_ino), size_(size),
+  PosixFile(const PosixFileSystem& fs, Way way, std::string name, UniqueFd fd,
+            const struct stat& st, std::uint64_t size)
+      : fs_(fs),
+        way_(std::move(way)),
+        name_(std::move(name)),
+        fd_(std::move(fd)),
+        device_(st.st_dev),
+        inode_(st.st_ino),
+        size_(size),
         stored_(S_ISBLK(st.st_mode) ? size : static_cast<std::uint64_t>(st.st_blocks) * 512) {
     const std::size_t most = std::max<std::size_t>(fs_.policy_.max_open_files / 2, 1);
     const std::lock_guard lock(fs_.mutex_);
@@ -75,8 +80,10 @@ class PosixFile final : public File {
 
   ~PosixFile() override {
     const std::lock_guard lock(fs_.mutex_);
-    if (resident_) --fs_.resident_;
-    else if (fd_.ok()) fs_.open_.remove(this);
+    if (resident_)
+      --fs_.resident_;
+    else if (fd_.ok())
+      fs_.open_.remove(this);
   }
 
   void read_at(std::uint64_t offset, MutableBytes out) const override {
@@ -147,8 +154,8 @@ class PosixFile final : public File {
   const PosixFileSystem& fs_;
   Way way_;
   std::string name_;
-  mutable UniqueFd fd_;    // guarded by fs_.mutex_ unless resident
-  mutable int pins_ = 0;   // guarded by fs_.mutex_
+  mutable UniqueFd fd_;   // guarded by fs_.mutex_ unless resident
+  mutable int pins_ = 0;  // guarded by fs_.mutex_
   dev_t device_;
   ino_t inode_;
   std::uint64_t size_, stored_;
@@ -192,7 +199,8 @@ UniqueFd PosixFileSystem::reopen(const PosixFile& file) const {
 int PosixFileSystem::look_at(const Way& way, struct stat& seen) const {
   // A file in the directory itself that is no link needs no descriptor to be looked at.
   if (way.beneath && way.name.find('/') == std::string::npos) {
-    if (::fstatat(way.directory->fd.get(), way.name.c_str(), &seen, AT_SYMLINK_NOFOLLOW) != 0) return errno;
+    if (::fstatat(way.directory->fd.get(), way.name.c_str(), &seen, AT_SYMLINK_NOFOLLOW) != 0)
+      return errno;
     if (!S_ISLNK(seen.st_mode)) return 0;
   }
   const UniqueFd look(open_fd(way, O_PATH | O_CLOEXEC));
@@ -212,7 +220,8 @@ std::unique_ptr<File> PosixFileSystem::open_way(Way way, std::string shown, bool
     if (!trusted && (os_error == ENOENT || os_error == ENOTDIR)) return nullptr;
     throw_os_error(shown, "cannot be opened", os_error);
   };
-  struct stat seen {}, st {};
+  struct stat seen {
+  }, st{};
   if (const int error = look_at(way, seen); error != 0) return fail(error);
   const bool device = S_ISBLK(seen.st_mode) && (trusted || policy_.any_path);
   if (!S_ISREG(seen.st_mode) && !device) {
@@ -230,7 +239,8 @@ std::unique_ptr<File> PosixFileSystem::open_way(Way way, std::string shown, bool
     if (end < 0) return fail(errno);
     size = static_cast<std::uint64_t>(end);
   }
-  return std::make_unique<PosixFile>(*this, std::move(way), std::move(shown), std::move(fd), st, size);
+  return std::make_unique<PosixFile>(*this, std::move(way), std::move(shown), std::move(fd), st,
+                                     size);
 }
 
 std::unique_ptr<File> PosixFileSystem::open(const std::string& name) {
@@ -273,8 +283,8 @@ std::unique_ptr<File> PosixFileSystem::open_outside(const File& from, const Dire
   std::vector<const Directory*> roots = roots_;
   roots.push_back(&home);
   for (const Directory* root : roots) {
-    for (const std::string& top : {root->real_path, is_absolute(root->path) ? normalize(root->path)
-                                                                            : root->real_path}) {
+    for (const std::string& top :
+         {root->real_path, is_absolute(root->path) ? normalize(root->path) : root->real_path}) {
       std::string rest = below(top, path);
       if (rest.empty()) continue;
       allowed = true;
@@ -283,8 +293,8 @@ std::unique_ptr<File> PosixFileSystem::open_outside(const File& from, const Dire
     }
   }
   if (allowed) return nullptr;
-  throw Error(VMDK_ERR_PATH_DENIED, printable(from.name()) + ": names the file \"" + printable(name) +
-                                        "\", which is outside its directory")
+  throw Error(VMDK_ERR_PATH_DENIED, printable(from.name()) + ": names the file \"" +
+                                        printable(name) + "\", which is outside its directory")
       .with_hint("if the image is trusted, allow the directory with --allow-path " +
                  printable(dir_name(path).substr(0, 150)) + " (vmdk_open_options::roots)");
 }

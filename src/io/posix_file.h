@@ -55,7 +55,8 @@ class PosixFileSystem final : public FileSystem {
   const Directory& add_directory(UniqueFd fd, std::string path);
   const Directory& directory_of(const PosixFile& file);
   std::unique_ptr<File> open_way(Way way, std::string shown, bool trusted);
-  std::unique_ptr<File> open_outside(const File& from, const Directory& home, const std::string& name);
+  std::unique_ptr<File> open_outside(const File& from, const Directory& home,
+                                     const std::string& name);
   int open_fd(const Way& way, int flags) const;
   int look_at(const Way& way, struct stat& seen) const;
   UniqueFd reopen(const PosixFile& file) const;

@@ -61,17 +61,20 @@ struct Extension {
 void read_pax(const std::string& tar, std::string_view text, Extension& extension) {
   while (!text.empty() && text.front() != '\0') {
     const std::size_t blank = text.find(' ');
-    const auto length = blank == std::string_view::npos ? std::nullopt : parse_decimal(text.substr(0, blank));
+    const auto length =
+        blank == std::string_view::npos ? std::nullopt : parse_decimal(text.substr(0, blank));
     if (!length || *length > text.size() || *length < blank + 3)
       throw_corrupt(tar, "an extended tar header is damaged");
     const std::string_view record = text.substr(blank + 1, *length - blank - 2);
     const std::size_t equals = record.find('=');
     const std::string_view key = record.substr(0, equals);
-    const std::string_view value = equals == std::string_view::npos ? "" : record.substr(equals + 1);
+    const std::string_view value =
+        equals == std::string_view::npos ? "" : record.substr(equals + 1);
     if (key == "path") extension.name = value;
     if (key == "size") {
       extension.size = parse_decimal(value);
-      if (!extension.size) throw_corrupt(tar, "an extended tar header has a size that is no number");
+      if (!extension.size)
+        throw_corrupt(tar, "an extended tar header has a size that is no number");
     }
     text.remove_prefix(*length);
   }
@@ -85,7 +88,8 @@ std::string member_name(Bytes header) {
 }
 
 std::string read_text(const File& tar, std::uint64_t offset, std::uint64_t size) {
-  if (size > kMaxExtension) throw_corrupt(tar.name(), "an extended tar header is longer than 1 MiB");
+  if (size > kMaxExtension)
+    throw_corrupt(tar.name(), "an extended tar header is longer than 1 MiB");
   std::string text(size, '\0');
   tar.read_at(offset, std::as_writable_bytes(std::span(text)));
   return text;
@@ -94,7 +98,9 @@ std::string read_text(const File& tar, std::uint64_t offset, std::uint64_t size)
 class SliceFile final : public File {
  public:
   SliceFile(const File& whole, const TarMember& member)
-      : whole_(whole), begin_(member.offset), size_(member.size),
+      : whole_(whole),
+        begin_(member.offset),
+        size_(member.size),
         name_(whole.name() + ":" + member.name) {}
 
   void read_at(std::uint64_t offset, MutableBytes out) const override {
@@ -141,7 +147,8 @@ std::vector<TarMember> list_tar(const File& tar) {
     const std::uint64_t content = at + kBlock;
     const bool regular = type == '0' || type == '\0' || type == '7';
     if (!in_bounds(content, size, tar.size())) {
-      throw_corrupt(tar.name(), "the member at offset " + std::to_string(at) + " of " + std::to_string(size) +
+      throw_corrupt(tar.name(), "the member at offset " + std::to_string(at) + " of " +
+                                    std::to_string(size) +
                                     " bytes goes beyond the end of the file (" +
                                     std::to_string(tar.size()) + " bytes)");
     }
@@ -167,12 +174,14 @@ std::unique_ptr<File> TarFileSystem::open_member(const TarMember& member) const 
 }
 
 std::unique_ptr<File> TarFileSystem::open(const std::string& name) {
-  if (const auto at = by_path_.find(plain(name)); at != by_path_.end()) return open_member(*at->second);
+  if (const auto at = by_path_.find(plain(name)); at != by_path_.end())
+    return open_member(*at->second);
   const TarMember* found = nullptr;
   for (const TarMember& member : members_) {
     if (base_name(member.name) != name) continue;
     if (found != nullptr)
-      throw Error(VMDK_ERR_NOT_FOUND, tar_->name() + ": has more than one member called " + printable(name));
+      throw Error(VMDK_ERR_NOT_FOUND,
+                  tar_->name() + ": has more than one member called " + printable(name));
     found = &member;
   }
   if (found == nullptr)

@@ -79,7 +79,6 @@ void report_failure(const Failure& failure, Arguments arguments) {
 
 int run_and_report(Arguments arguments) {
   const Verb* const verb = arguments.empty() ? nullptr : find_verb(arguments[0]);
-  const int failed = verb == nullptr ? kExitFailed : verb->failed;
   try {
     try {
       return run(arguments);
@@ -104,7 +103,7 @@ int run_and_report(Arguments arguments) {
   } catch (const std::exception& error) {
     print_message("vmdk: " + printable(error.what()));
   }
-  return failed;
+  return verb == nullptr ? kExitFailed : verb->failed;
 }
 
 }  // namespace

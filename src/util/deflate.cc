@@ -35,8 +35,8 @@ std::optional<std::size_t> Inflater::inflate(Bytes in, MutableBytes out) {
   std::size_t used = 0, filled = 0;
   const auto decompress =
       has_zlib_header(in) ? libdeflate_zlib_decompress_ex : libdeflate_deflate_decompress_ex;
-  const libdeflate_result result = decompress(state_->codec, in.data(), in.size(), out.data(),
-                                              out.size(), &used, &filled);
+  const libdeflate_result result =
+      decompress(state_->codec, in.data(), in.size(), out.data(), out.size(), &used, &filled);
   if (result != LIBDEFLATE_SUCCESS) return std::nullopt;
   return filled;
 }

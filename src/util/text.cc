@@ -30,8 +30,8 @@ std::size_t utf8_length(std::string_view text) noexcept {
   return length;
 }
 
-// The name under which iconv knows the code page of a descriptor; "" for one that no descriptor has. The
-// name comes from a file, and code pages that nobody needs are best left alone.
+// The name under which iconv knows the code page of a descriptor; "" for one that no descriptor
+// has. The name comes from a file, and code pages that nobody needs are best left alone.
 std::string iconv_name(std::string_view encoding) {
   std::string name = fold_case(encoding);
   std::replace(name.begin(), name.end(), '_', '-');
@@ -44,7 +44,8 @@ std::string iconv_name(std::string_view encoding) {
   for (const std::string_view prefix : {"windows-", "cp", "iso-8859-"}) {
     if (!name.starts_with(prefix)) continue;
     const auto number = parse_decimal(std::string_view(name).substr(prefix.size()));
-    if (number && *number < 10000) return prefix == "iso-8859-" ? name : "CP" + std::to_string(*number);
+    if (number && *number < 10000)
+      return prefix == "iso-8859-" ? name : "CP" + std::to_string(*number);
   }
   return {};
 }
@@ -86,7 +87,9 @@ class Converter final {
 
 }  // namespace
 
-char to_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char to_lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 std::string fold_case(std::string_view text) {
   std::string out(text);
@@ -124,7 +127,8 @@ std::optional<std::uint32_t> parse_content_id(std::string_view text) noexcept {
   if (starts_with_nocase(text, "0x")) text.remove_prefix(2);
   if (text.empty()) return std::nullopt;
   for (const char c : text)
-    if (!((c >= '0' && c <= '9') || (to_lower(c) >= 'a' && to_lower(c) <= 'f'))) return std::nullopt;
+    if (!((c >= '0' && c <= '9') || (to_lower(c) >= 'a' && to_lower(c) <= 'f')))
+      return std::nullopt;
   if (text.size() > 8) text.remove_prefix(text.size() - 8);
   std::uint32_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value, 16);
@@ -168,10 +172,13 @@ std::string printable(std::string_view text) {
     const std::size_t length = utf8_length(text);
     const auto byte = static_cast<unsigned char>(text[0]);
     // U+0080..U+009F are control characters too.
-    const bool control = byte < 0x20 || byte == 0x7f ||
-                         (byte == 0xc2 && length == 2 && static_cast<unsigned char>(text[1]) < 0xa0);
-    if (length == 0 || control) out += '?';
-    else out.append(text.substr(0, length));
+    const bool control =
+        byte < 0x20 || byte == 0x7f ||
+        (byte == 0xc2 && length == 2 && static_cast<unsigned char>(text[1]) < 0xa0);
+    if (length == 0 || control)
+      out += '?';
+    else
+      out.append(text.substr(0, length));
     text.remove_prefix(length == 0 ? 1 : length);
   }
   return out;

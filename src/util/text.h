@@ -31,13 +31,15 @@ bool is_utf8(std::string_view text) noexcept;
 bool is_ascii(std::string_view text) noexcept;
 
 // Converts from a code page to UTF-8. The names are those that descriptors use, such as "GBK",
-// "windows-1252", "windows-949-2000". Nothing if the name is unknown here or the text does not fit it.
+// "windows-1252", "windows-949-2000". Nothing if the name is unknown here or the text does not fit
+// it.
 std::optional<std::string> to_utf8(std::string_view text, const std::string& encoding);
 
 // Does this system know the code page?
 bool knows_encoding(const std::string& encoding);
 
-// Control characters and invalid UTF-8 replaced by '?', so that text of a hostile file can be shown.
+// Control characters and invalid UTF-8 replaced by '?', so that text of a hostile file can be
+// shown.
 std::string printable(std::string_view text);
 
 // The last component, and what is before it without the slash ("" if nothing is).

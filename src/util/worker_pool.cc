@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "util/worker_pool.h"
 
-#include <signal.h>
-
 #include <algorithm>
+#include <csignal>
 #include <exception>
 
 namespace vmdk {
@@ -17,8 +16,8 @@ WorkerPool::~WorkerPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-// Fewer threads than wanted, or none, is slower and nothing else. Signals are the program's business:
-// they do not arrive on our threads.
+// Fewer threads than wanted, or none, is slower and nothing else. Signals are the program's
+// business: they do not arrive on our threads.
 void WorkerPool::start() noexcept {
   started_ = true;
   sigset_t all, before;
