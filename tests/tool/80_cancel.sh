@@ -1,0 +1,80 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Signals: a cancelled job exits with 130 and leaves nothing. A reader that goes
+# away is a quiet failure.
+. "$(dirname "$0")/lib.sh"
+need python3
+
+# Much to read, and nothing on the host: 1 TiB that is not known to be zero.
+truncate -s 1099511627776 big-f.bin 2>/dev/null || skip "no room for a sparse file of 1 TiB"
+printf '# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\ncreateType="custom"\nRW 2147483648 FLAT "big-f.bin" 0\n' >big.vmdk
+echo precious >old.raw
+
+cat >cancel.py <<'END'
+import glob, os, signal, subprocess, sys, time
+tool = os.environ["VMDK_TOOL"]
+
+def start(*arguments, **more):
+    return subprocess.Popen([tool, *arguments], stderr=subprocess.PIPE, **more)
+
+def wait_for(condition):
+    end = time.time() + 30
+    while not condition():
+        assert time.time() < end, "nothing happens"
+        time.sleep(0.01)
+
+def finish(process, status):
+    error = process.communicate(timeout=30)[1].decode()
+    assert process.returncode == status, (process.args, process.returncode, error)
+    return error
+
+def files():
+    return sorted(os.listdir("."))
+
+before = files()
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for arguments in (("convert", "big.vmdk", "new.raw"),
+                      ("convert", "big.vmdk", "new.raw", "--threads", "1"),
+                      ("convert", "big.vmdk", "old.raw", "--force"),
+                      ("read", "big.vmdk", "-o", "new.raw")):
+        process = start(*arguments)
+        wait_for(lambda: glob.glob("*.tmp-*"))
+        assert process.poll() is None
+        process.send_signal(number)
+        finish(process, 130)
+        assert files() == before, (arguments, files())
+        assert open("old.raw").read() == "precious\n"
+    for arguments in (("hash", "big.vmdk"), ("compare", "big.vmdk", "big.vmdk")):
+        process = start(*arguments, "--progress=plain", stdout=subprocess.PIPE)
+        process.stderr.readline()
+        process.send_signal(number)
+        finish(process, 130)
+
+# Blocked in a pipe that nobody reads.
+process = start("read", "big.vmdk", stdout=subprocess.PIPE)
+time.sleep(0.3)
+process.send_signal(signal.SIGINT)
+process.wait(timeout=30)
+assert process.returncode == 130, process.returncode
+
+# A signal that was ignored from the beginning stays so.
+process = start("convert", "big.vmdk", "new.raw",
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+wait_for(lambda: glob.glob("*.tmp-*"))
+process.send_signal(signal.SIGINT)
+time.sleep(0.3)
+assert process.poll() is None
+process.send_signal(signal.SIGTERM)
+finish(process, 130)
+assert files() == before, files()
+
+# The reader goes away.
+for arguments in (("read", "big.vmdk"), ("convert", "big.vmdk", "-")):
+    process = start(*arguments, stdout=subprocess.PIPE)
+    process.stdout.read(1000)
+    process.stdout.close()
+    error = process.stderr.read().decode()
+    assert process.wait(timeout=30) == 1, process.returncode
+    assert error == "", error
+END
+python3 cancel.py || fail "see above"

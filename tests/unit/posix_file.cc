@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: MIT
+// io/posix_file: real files, under both path policies and both ways of resolving names, and with fewer
+// descriptors than files.
+#include "io/posix_file.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <atomic>
+#include <thread>
+
+#include "../support/unit_check.h"
+#include "../support/unit_files.h"
+#include "../support/unit_tree.h"
+
+namespace {
+
+using vmdk::File;
+using vmdk::PathPolicy;
+using vmdk::PosixFileSystem;
+using vmdk::Resolver;
+
+std::string content(const File& file) {
+  std::string text(file.size(), '\0');
+  file.read_at(0, std::as_writable_bytes(std::span(text)));
+  return text;
+}
+
+int count_descriptors() {
+  int open = 0;
+  for (int fd = 0; fd < 1024; ++fd) open += ::fcntl(fd, F_GETFD) != -1 ? 1 : 0;
+  return open;
+}
+
+void test_open_and_read() {
+  const unit::Tree tree;
+  tree.file("disk.vmdk", "0123456789");
+  tree.file("empty", "");
+  tree.link("link", "disk.vmdk");
+  tree.link("dangling", "missing");
+  PosixFileSystem files({});
+  const auto file = files.open(tree.at("disk.vmdk"));
+  CHECK_EQ(file->name(), tree.at("disk.vmdk"));
+  CHECK_EQ(file->size(), 10u);
+  CHECK_EQ(content(*file), "0123456789");
+  const struct {
+    std::uint64_t offset;
+    std::size_t size;
+    bool good;
+  } reads[] = {
+      {0, 0, true},  {0, 1, true},   {9, 1, true},   {10, 0, true},         {3, 7, true},
+      {3, 8, false}, {10, 1, false}, {11, 0, false}, {UINT64_MAX, 1, false}, {UINT64_MAX - 3, 8, false},
+      {std::uint64_t{1} << 63, 1, false},
+  };
+  for (const auto& r : reads) {
+    const unit::Row row(unit::show(r.size) + " bytes at " + unit::show(r.offset));
+    std::string text(r.size, '?');
+    const auto result = unit::outcome_of([&] { file->read_at(r.offset, std::as_writable_bytes(std::span(text))); });
+    CHECK_EQ(result.status, r.good ? VMDK_OK : VMDK_ERR_CORRUPT);
+    if (r.good) CHECK_EQ(text, std::string("0123456789").substr(r.offset, r.size));
+    else CHECK_EQ(text, std::string(r.size, '?'));
+  }
+  CHECK_EQ(files.open(tree.at("empty"))->size(), 0u);
+
+  // The caller may go through links; it is the same file then.
+  const auto linked = files.open(tree.at("link"));
+  CHECK_EQ(content(*linked), "0123456789");
+  CHECK(linked->identity() == file->identity());
+  CHECK(files.open(tree.at("empty"))->identity() != file->identity());
+
+  CHECK_EQ(unit::outcome_of([&] { files.open(""); }).status, VMDK_ERR_NOT_FOUND);
+  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("missing")); }).status, VMDK_ERR_NOT_FOUND);
+  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("missing/disk.vmdk")); }).status, VMDK_ERR_NOT_FOUND);
+  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("disk.vmdk/x")); }).status, VMDK_ERR_NOT_FOUND);
+  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("dangling")); }).status, VMDK_ERR_NOT_FOUND);
+  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("missing")); }).os_error, ENOENT);
+}
+
+// What is no file is refused without being opened: opening a FIFO would wait for a writer.
+void test_no_regular_file() {
+  const unit::Tree tree;
+  tree.file("disk.vmdk", "x");
+  tree.directory("dir");
+  tree.fifo("fifo");
+  tree.link("to-fifo", "fifo");
+  tree.link("to-dir", "dir");
+  tree.link("to-null", "/dev/null");
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::snprintf(address.sun_path, sizeof address.sun_path, "%s", tree.at("socket").c_str());
+  CHECK_EQ(::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ::close(socket);
+
+  for (const bool any : {false, true}) {
+    for (const Resolver resolver : {Resolver::automatic, Resolver::walk}) {
+      PosixFileSystem files({any, {}, 128, resolver});
+      const auto disk = files.open(tree.at("disk.vmdk"));
+      const std::pair<const char*, const char*> odd[] = {
+          {"dir", "a directory"}, {"fifo", "a FIFO"},      {"to-fifo", "a FIFO"},
+          {"to-dir", "a directory"}, {"socket", "a socket"},
+      };
+      for (const auto& [name, what] : odd) {
+        const unit::Row row(name);
+        const auto named = unit::outcome_of([&, n = name] { files.open_named(*disk, n); });
+        CHECK_EQ(named.status, VMDK_ERR_PATH_DENIED);
+        CHECK_HAS(named.message, what);
+        const auto opened = unit::outcome_of([&, n = name] { files.open(tree.at(n)); });
+        CHECK_EQ(opened.status, VMDK_ERR_NOT_VMDK);
+        CHECK_HAS(opened.message, what);
+      }
+      CHECK_EQ(unit::outcome_of([&] { files.open_named(*disk, "to-null"); }).status, VMDK_ERR_PATH_DENIED);
+      CHECK_EQ(unit::outcome_of([&] { files.open("/dev/null"); }).status, VMDK_ERR_NOT_VMDK);
+    }
+  }
+}
+
+struct Named {
+  std::string name;
+  const char* content;  // null: an error, or nothing where the status is VMDK_OK
+  vmdk_status status = VMDK_OK;
+};
+
+void check_names(PosixFileSystem& files, const File& from, const std::vector<Named>& names) {
+  for (const Named& c : names) {
+    const unit::Row row(unit::show(c.name));
+    std::unique_ptr<File> file;
+    const auto result = unit::outcome_of([&] { file = files.open_named(from, c.name); });
+    CHECK_EQ(result.status, c.status);
+    CHECK_EQ(file != nullptr, c.content != nullptr);
+    if (file && c.content != nullptr) CHECK_EQ(content(*file), c.content);
+    if (c.status == VMDK_ERR_PATH_DENIED) CHECK(!result.message.empty() && result.message.find('\n') == std::string::npos);
+  }
+}
+
+void test_beneath(Resolver resolver) {
+  const unit::Tree tree;
+  tree.directory("top");
+  tree.file("top/disk.vmdk", "disk");
+  tree.file("top/data", "data");
+  tree.file("top/sub/data", "sub data");
+  tree.file("top/sub/deep/data", "deep data");
+  tree.file("beside/data", "data beside");
+  tree.file("beside/sub/data", "sub data beside");
+  tree.file("far/data", "far");
+  tree.link("top/to-sub", "sub");
+  tree.link("top/to-data", "data");
+  tree.link("top/to-beside", "../beside");
+  tree.link("top/to-beside-data", "../beside/data");
+  tree.link("top/to-far", tree.at("far"));
+  tree.link("top/loop", "loop");
+
+  constexpr auto kDenied = VMDK_ERR_PATH_DENIED;
+  PathPolicy policy;
+  policy.resolver = resolver;
+  {
+    PosixFileSystem files(policy);
+    const auto disk = files.open(tree.at("top/disk.vmdk"));
+    check_names(files, *disk,
+                {{"data", "data"},
+                 {"./data", "data"},
+                 {"sub/data", "sub data"},
+                 {"sub/./deep//data", "deep data"},
+                 {"to-data", "data"},
+                 {"to-sub/data", "sub data"},
+                 {"to-sub/deep/data", "deep data"},
+                 {"missing", nullptr},
+                 {"missing/data", nullptr},
+                 {"data/x", nullptr},
+                 {"", nullptr, kDenied},
+                 {".", nullptr, kDenied},
+                 {"data/", nullptr, kDenied},
+                 {"da\nta", nullptr, kDenied},
+                 {"loop", nullptr, kDenied},
+                 {"sub", nullptr, kDenied},
+                 {"to-beside/data", nullptr, kDenied},
+                 {"to-beside-data", nullptr, kDenied},
+                 {"to-far/data", nullptr, kDenied},
+                 // Not as spelt but where it leads: inside after all.
+                 {"sub/../data", "data"},
+                 {"../top/data", "data"},
+                 {"../top/sub/../data", "data"},
+                 {"../top/missing", nullptr},
+                 {tree.at("top/data"), "data"},
+                 {tree.at("top/sub/../data"), "data"},
+                 {tree.at("top/missing"), nullptr},
+                 {tree.at("top/to-beside/data"), nullptr, kDenied},
+                 {tree.at("beside/data"), nullptr, kDenied},
+                 {tree.at("top/../beside/data"), nullptr, kDenied},
+                 {tree.at("topsail/data"), nullptr, kDenied},
+                 {"../beside/data", nullptr, kDenied},
+                 {"../beside/missing", nullptr, kDenied},
+                 {"sub/../../beside/data", nullptr, kDenied},
+                 {"../../../../../../../../etc/passwd", nullptr, kDenied},
+                 {"/etc/passwd", nullptr, kDenied},
+                 {"/dev/zero", nullptr, kDenied},
+                 {"/proc/self/environ", nullptr, kDenied}});
+
+    // What lies in a directory below names what is below it, and what is below the first one.
+    const auto sub = files.open_named(*disk, "sub/data");
+    if (CHECK(sub != nullptr)) {
+      check_names(files, *sub,
+                  {{"data", "sub data"},
+                   {"deep/data", "deep data"},
+                   {"../data", "data"},
+                   {"../sub/data", "sub data"},
+                   {tree.at("top/data"), "data"},
+                   {"../../beside/data", nullptr, kDenied},
+                   {"../to-beside/data", nullptr, kDenied}});
+      CHECK_EQ(files.siblings(*sub), std::vector<std::string>({".", "..", "data", "deep"}));
+    }
+    const auto denied = unit::outcome_of([&] { files.open_named(*disk, "../beside/data"); });
+    CHECK_HAS(denied.hint, tree.at("beside"));
+    CHECK_HAS(denied.message, "../beside/data");
+  }
+  policy.roots = {tree.at("beside")};
+  {
+    PosixFileSystem files(policy);
+    const auto disk = files.open(tree.at("top/disk.vmdk"));
+    check_names(files, *disk,
+                {{"../beside/data", "data beside"},
+                 {"../beside/sub/data", "sub data beside"},
+                 {"../beside/missing", nullptr},
+                 {tree.at("beside/data"), "data beside"},
+                 {tree.at("far/data"), nullptr, kDenied},
+                 {"../far/data", nullptr, kDenied},
+                 {"../beside/../far/data", nullptr, kDenied},
+                 {"to-beside/data", nullptr, kDenied},
+                 {"data", "data"}});
+    const auto beside = files.open_named(*disk, "../beside/sub/data");
+    if (CHECK(beside != nullptr))
+      check_names(files, *beside, {{"data", "sub data beside"}, {"../data", "data beside"}, {"../../top/data", "data"}});
+  }
+  policy.roots = {tree.at("missing")};
+  CHECK_EQ(unit::outcome_of([&] { PosixFileSystem files(policy); }).status != VMDK_OK, true);
+  policy.roots = {};
+  policy.any_path = true;
+  {
+    PosixFileSystem files(policy);
+    const auto disk = files.open(tree.at("top/disk.vmdk"));
+    check_names(files, *disk,
+                {{"data", "data"},
+                 {"to-beside/data", "data beside"},
+                 {"to-beside-data", "data beside"},
+                 {"to-far/data", "far"},
+                 {"../beside/data", "data beside"},
+                 {tree.at("far/data"), "far"},
+                 {"missing", nullptr},
+                 {"../missing/data", nullptr},
+                 {"data/", nullptr, kDenied},
+                 {"loop", nullptr, kDenied}});
+  }
+}
+
+void test_beneath_automatic() { test_beneath(Resolver::automatic); }
+void test_beneath_walk() { test_beneath(Resolver::walk); }
+
+// A file that was reached through "." or a link names its neighbours as any other does.
+void test_neighbours(Resolver resolver) {
+  const unit::Tree tree;
+  tree.file("top/disk.vmdk", "disk");
+  tree.file("top/base.vmdk", "base");
+  tree.file("top/data", "data");
+  tree.file("top/sub/x", "x");
+  tree.link("top/here", ".");
+  tree.link("top/sub/up", "..");
+  PosixFileSystem files({false, {}, 128, resolver});
+  const auto disk = files.open(tree.at("top/disk.vmdk"));
+  for (const char* name : {"base.vmdk", "./base.vmdk", "././base.vmdk", "here/base.vmdk", "sub/up/base.vmdk"}) {
+    const unit::Row row(name);
+    std::unique_ptr<File> base, data;
+    CHECK_EQ(unit::outcome_of([&] { base = files.open_named(*disk, name); }).message, "");
+    if (!CHECK(base != nullptr)) continue;
+    CHECK_EQ(unit::outcome_of([&] { data = files.open_named(*base, "data"); }).message, "");
+    if (CHECK(data != nullptr)) CHECK_EQ(content(*data), "data");
+    CHECK_EQ(unit::outcome_of([&] { CHECK(files.siblings(*base).size() >= 3); }).message, "");
+  }
+}
+
+void test_neighbours_automatic() { test_neighbours(Resolver::automatic); }
+void test_neighbours_walk() { test_neighbours(Resolver::walk); }
+
+// The directory stays the one that was opened, whatever takes its name.
+void test_directory_replaced() {
+  const unit::Tree tree;
+  tree.file("top/disk.vmdk", "disk");
+  tree.file("top/data", "good");
+  tree.file("other/data", "bad");
+  for (const Resolver resolver : {Resolver::automatic, Resolver::walk}) {
+    PosixFileSystem files({false, {}, 128, resolver});
+    const auto disk = files.open(tree.at("top/disk.vmdk"));
+    tree.rename("top", "aside");
+    tree.rename("other", "top");
+    const auto data = files.open_named(*disk, "data");
+    if (CHECK(data != nullptr)) CHECK_EQ(content(*data), "good");
+    tree.rename("top", "other");
+    tree.rename("aside", "top");
+  }
+}
+
+// Many more files than descriptors: all are read, in any order and by several threads, and at no time
+// are more open than allowed.
+void test_rotation(Resolver resolver) {
+  constexpr std::size_t kFiles = 60, kMost = 8;
+  const unit::Tree tree;
+  tree.file("disk.vmdk", "disk");
+  for (std::size_t i = 0; i < kFiles; ++i) tree.file("dir/part " + std::to_string(i), "content " + std::to_string(i));
+  const int before = count_descriptors();
+  {
+    PosixFileSystem files({false, {}, kMost, resolver});
+    const auto disk = files.open(tree.at("disk.vmdk"));
+    std::vector<std::unique_ptr<File>> parts;
+    for (std::size_t i = 0; i < kFiles; ++i) parts.push_back(files.open_named(*disk, "dir/part " + std::to_string(i)));
+    constexpr int kDirectories = 2;
+    CHECK(count_descriptors() - before <= static_cast<int>(kMost) + kDirectories);
+    std::atomic<int> wrong{0};
+    const auto reader = [&](std::uint64_t seed) {
+      unit::Random random(seed);
+      for (int n = 0; n < 2000; ++n) {
+        const std::size_t i = random.below(kFiles);
+        const std::string wanted = "content " + std::to_string(i);
+        const std::size_t at = random.below(wanted.size() + 1);
+        std::string text(random.below(wanted.size() - at + 1), '\0');
+        const auto result =
+            unit::outcome_of([&] { parts[i]->read_at(at, std::as_writable_bytes(std::span(text))); });
+        if (result.status != VMDK_OK || text != wanted.substr(at, text.size())) ++wrong;
+      }
+    };
+    std::vector<std::thread> threads;
+    for (std::uint64_t t = 0; t < 4; ++t) threads.emplace_back(reader, t + 10);
+    for (std::thread& thread : threads) thread.join();
+    CHECK_EQ(wrong.load(), 0);
+    CHECK(count_descriptors() - before <= static_cast<int>(kMost) + kDirectories);
+    // Closing files in any order leaves the others in good order.
+    for (std::size_t i = 0; i < kFiles; i += 2) parts[i].reset();
+    for (std::size_t i = 1; i < kFiles; i += 2) CHECK_EQ(content(*parts[i]), "content " + std::to_string(i));
+  }
+  CHECK_EQ(count_descriptors(), before);
+}
+
+void test_rotation_automatic() { test_rotation(Resolver::automatic); }
+void test_rotation_walk() { test_rotation(Resolver::walk); }
+
+// A file that was replaced while its descriptor was closed is not taken for the one that was opened.
+void test_replaced() {
+  const unit::Tree tree;
+  tree.file("disk.vmdk", "disk");
+  for (int i = 0; i < 12; ++i) tree.file("part" + std::to_string(i), "old " + std::to_string(i));
+  PosixFileSystem files({false, {}, 4, Resolver::automatic});  // two stay open, two take turns
+  const auto disk = files.open(tree.at("disk.vmdk"));
+  std::vector<std::unique_ptr<File>> parts;
+  for (int i = 0; i < 12; ++i) parts.push_back(files.open_named(*disk, "part" + std::to_string(i)));
+  for (int i = 0; i < 12; ++i) {
+    tree.file("new", "new " + std::to_string(i));
+    if (i % 2 == 0) tree.rename("new", "part" + std::to_string(i));
+    else tree.remove("part" + std::to_string(i));
+  }
+  int refused = 0;
+  for (int i = 0; i < 12; ++i) {
+    const unit::Row row(unit::show(i));
+    std::string text;
+    const auto result = unit::outcome_of([&] { text = content(*parts[static_cast<std::size_t>(i)]); });
+    if (result.status == VMDK_OK) {
+      CHECK_EQ(text, "old " + std::to_string(i));  // still open
+      continue;
+    }
+    ++refused;
+    CHECK_EQ(result.status, VMDK_ERR_IO);
+    CHECK_HAS(result.message, "removed or replaced");
+    CHECK_HAS(result.message, "part" + std::to_string(i));
+  }
+  CHECK(refused >= 8);
+}
+
+// A file that becomes shorter is an error, not zeros.
+void test_shrunk() {
+  const unit::Tree tree;
+  tree.file("disk.vmdk", std::string(10000, 'x'));
+  PosixFileSystem files({});
+  const auto disk = files.open(tree.at("disk.vmdk"));
+  CHECK_EQ(::truncate(tree.at("disk.vmdk").c_str(), 5000), 0);
+  CHECK_EQ(disk->size(), 10000u);
+  std::array<std::byte, 100> bytes;
+  CHECK_EQ(unit::outcome_of([&] { disk->read_at(4900, bytes); }).status, VMDK_OK);
+  const auto result = unit::outcome_of([&] { disk->read_at(4950, bytes); });
+  CHECK_EQ(result.status, VMDK_ERR_CORRUPT);
+  CHECK_HAS(result.message, "5000");
+}
+
+void test_identity() {
+  const unit::Tree tree;
+  tree.file("disk.vmdk", "disk");
+  tree.file("sub/data", "data");
+  tree.file("sub/copy", "data");
+  tree.link("to-data", "sub/data");
+  CHECK_EQ(::link(tree.at("sub/data").c_str(), tree.at("hard").c_str()), 0);
+  PosixFileSystem files({});
+  const auto disk = files.open(tree.at("disk.vmdk"));
+  const auto data = files.open_named(*disk, "sub/data");
+  for (const char* same : {"to-data", "hard", "./sub/../sub/data", "sub//data"}) {
+    const unit::Row row(same);
+    const auto other = files.open_named(*disk, same);
+    if (CHECK(other != nullptr)) CHECK(other->identity() == data->identity());
+  }
+  CHECK(files.open_named(*disk, "sub/copy")->identity() != data->identity());
+  CHECK(disk->identity() != data->identity());
+}
+
+void test_siblings() {
+  const unit::Tree tree;
+  tree.file("disk.vmdk", "");
+  tree.file("b", "");
+  tree.file("A", "");
+  tree.directory("dir");
+  PosixFileSystem files({});
+  const auto disk = files.open(tree.at("disk.vmdk"));
+  CHECK_EQ(files.siblings(*disk), std::vector<std::string>({".", "..", "A", "b", "dir", "disk.vmdk"}));
+}
+
+void test_stored_bytes() {
+  const unit::Tree tree;
+  tree.file("holes", "x");
+  CHECK_EQ(::truncate(tree.at("holes").c_str(), 64 << 20), 0);
+  PosixFileSystem files({});
+  const auto file = files.open(tree.at("holes"));
+  CHECK_EQ(file->size(), std::uint64_t{64} << 20);
+  CHECK(file->stored_bytes() < file->size());
+}
+
+// Relative names of the caller, and one in the current directory.
+void test_relative() {
+  const unit::Tree tree;
+  tree.file("disk.vmdk", "disk");
+  tree.file("data", "data");
+  tree.file("sub/x.vmdk", "x");
+  tree.file("sub/y", "y");
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(tree.root());
+  {
+    PosixFileSystem files({});
+    const auto disk = files.open("disk.vmdk");
+    CHECK_EQ(disk->name(), "disk.vmdk");
+    check_names(files, *disk, {{"data", "data"}, {tree.at("data"), "data"}, {"../x", nullptr, VMDK_ERR_PATH_DENIED}});
+    const auto data = files.open_named(*disk, "data");
+    CHECK_EQ(data->name(), "data");
+    const auto x = files.open("sub/x.vmdk");
+    check_names(files, *x, {{"y", "y"}});
+    CHECK_EQ(files.open_named(*x, "y")->name(), "sub/y");
+  }
+  std::filesystem::current_path(before);
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      UNIT_TEST(test_open_and_read),        UNIT_TEST(test_no_regular_file),
+      UNIT_TEST(test_beneath_automatic),    UNIT_TEST(test_beneath_walk),
+      UNIT_TEST(test_neighbours_automatic), UNIT_TEST(test_neighbours_walk),
+      UNIT_TEST(test_directory_replaced),   UNIT_TEST(test_rotation_automatic),
+      UNIT_TEST(test_rotation_walk),        UNIT_TEST(test_replaced),
+      UNIT_TEST(test_shrunk),               UNIT_TEST(test_identity),
+      UNIT_TEST(test_siblings),             UNIT_TEST(test_stored_bytes),
+      UNIT_TEST(test_relative),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
