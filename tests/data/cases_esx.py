@@ -92,6 +92,7 @@ for label, value in (("in-header", 3), ("in-directory", 4), ("ones", 0xFFFFFFFF)
 bad_cowd("gde-runs-over-eof", "The last table runs over the end of the file.", OK, read=CORRUPT, patch=lambda c: c.gde(1, c.sheet.size // SECTOR - 31))
 for label, value in (("in-header", 2), ("in-directory", 4), ("in-table", 6), ("ones", 0xFFFFFFFF), ("outside", 1 << 24)):
     bad_cowd("gte-" + label, "A table entry leads where no grain can be: %s." % label, OK, read=CORRUPT, patch=lambda c, v=value: c.gte(50, v))
+bad_cowd("gte-in-other-table", "A table entry leads into the table of other grains (A52).", OK, read=CORRUPT, grains=marks("cow", [0, 50, 4096], 1), patch=lambda c: c.gte(50, c.gt[1] + 3))
 bad_cowd("gte-at-eof", "A table entry leads to the end of the file.", OK, read=CORRUPT, patch=lambda c: c.gte(50, c.sheet.size // SECTOR))
 bad_cowd("empty-file", "The data file is empty.", CORRUPT + "|" + NOT_VMDK, cut=0)
 bad_cowd("cut-header", "The data file ends in its header.", CORRUPT, cut=600)
@@ -184,6 +185,8 @@ for bit in (0, 31, 63):
 for number in (1, 2, 3, 4):
     bad_se("reserved%d" % number, "Reserved field %d is used." % number, ANY_REFUSAL, prefix="unsupported-sesparse-", **{"reserved%d" % number: 1})
 bad_se("pad", "The padding of the header is used.", "|".join((OK, UNSUPPORTED, CORRUPT)), read=OK, patch=lambda s: s.sheet.put(300, b"\1"))
+for label, place in (("tables", "gt"), ("directory", "gd"), ("volatile", "volatile")):
+    bad_se("grains-on-" + label, "The grain area overlaps another region (A52).", message="disk-sesparse.vmdk;overlap", patch=lambda s, p=place: s.set(grains=s.header[p]))
 bad_se("volatile-magic", "The magic of the volatile header is wrong.", volatile=dict(magic=0xCAFECAFF))
 bad_se("volatile-outside", "The volatile header lies beyond the file.", patch=lambda s: s.set(volatile=1 << 40))
 bad_se("volatile-wraps", "The volatile header lies at 2^55 sectors.", patch=lambda s: s.set(volatile=(1 << 55) + 1))

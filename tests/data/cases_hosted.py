@@ -274,6 +274,9 @@ def _self_carrier(folder):
 add("bad-hosted-carrier-of-itself", _self_carrier, "A header of capacity 0 whose descriptor lists its own file (A24).", open=CORRUPT, message="disk.vmdk")
 
 
+add("bad-hosted-embedded-flat", mono(lines=['RW 2048 FLAT "other-flat.vmdk" 0']), "A header with grains holds a descriptor that begins with a flat extent.", open=CORRUPT, message="disk.vmdk")
+
+
 def _carrier_missing(folder):
     made = hosted(128, text=descriptor(['RW 64 FLAT "gone-flat.vmdk" 0'], kind="monolithicFlat")).set(capacity=0)
     folder.put("disk.vmdk", made.sheet)

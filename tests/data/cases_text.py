@@ -267,3 +267,27 @@ for name, body, why in ENCRYPTED_SIGNS:
     add("bad-encrypted-" + name, text(body), why, open=ENCRYPTED, message="disk.vmdk;encrypt")
 add("bad-encrypted-embedded", mono(words=dict(head=('encryptionKeys="vmware:key/x"',))), "encryptionKeys in an embedded descriptor.", open=ENCRYPTED, message="disk.vmdk;encrypt")
 add("good-text-encryption-in-comment", text(plain().replace(b"\nCID", b"\n# encryption.data = \"no\"\nCID")), "The word encryption in a comment.")
+
+# -- Text made to cost time or memory ----------------------------------------
+
+HEAD = b"# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\n"
+bad("quotes", HEAD + b"RW 64 FLAT " + b'"' * 3000000 + b"\n", "An extent line of nothing but quotes.", CORRUPT + "|" + DENIED)
+bad("quotes-numbers", HEAD + b"RW 64 FLAT " + b'"1 ' * 1000000 + b"\n", "An extent line of quotes that could each be the last.", CORRUPT + "|" + DENIED)
+bad("quotes-lines", HEAD + (b"RW 64 FLAT " + b'"' * 8000 + b"x\n") * 300, "Many extent lines of quotes.", CORRUPT)
+bad("keys-alike", HEAD + b"".join(b"k" * 60 + b"%07d=v\n" % i for i in range(60000)), "Sixty thousand long keys that begin alike.", CORRUPT)
+bad("keys-too-many", HEAD + b"".join(b"%d=\n" % i for i in range(70000)), "More keys than any descriptor has.", LIMIT)
+bad("name-too-long", HEAD + b'RW 64 FLAT "' + b"n" * 5000 + b'" 0\n', "A name longer than a path can be.", DENIED)
+bad("utf16-le", b"\xff\xfe" + plain().decode("ascii").encode("utf-16-le"), "UTF-16, little-endian.", UNSUPPORTED, message="disk.vmdk;UTF-16")
+bad("utf16-be", b"\xfe\xff" + plain().decode("ascii").encode("utf-16-be"), "UTF-16, big-endian.", UNSUPPORTED, message="disk.vmdk;UTF-16")
+good("encoding-odd-name", plain().replace(b"version=1\n", b'version=1\nencoding="../../../tmp/x"\n'), "A code page that is no name of one.")
+
+
+def _many_spellings(folder):
+    for number in range(1500):
+        folder.put("filler-%04d.bin" % number, b"")
+    folder.put("extent.bin", stamp("text", 0, 64))
+    names = ["".join(c.upper() if bits >> i & 1 else c for i, c in enumerate("extent")) + ".bin" for bits in range(1, 64)]
+    folder.put("disk.vmdk", descriptor(['RW 64 FLAT "%s" 0' % name for name in names * 60], kind="custom"))
+
+
+add("good-text-many-spellings", _many_spellings, "Thousands of lines spell one name in other cases, in a large folder.", open=OK, capacity=64 * 512 * 63 * 60, read=OK, sha256="-", probes="-")
