@@ -701,7 +701,8 @@ typedef int (*vmdk_reference_fn)(void *user, uint32_t kind, const char *name);
  *
  * @param bytes  A descriptor, or the beginning of a file that holds one, as for vmdk_probe().
  * @param size   How many bytes there are.
- * @param fn     Called for each name, in the order of the descriptor, on this thread.
+ * @param fn     Called for each name on this thread: the parent first, then the extents in their
+ *               order, then the change-tracking file.
  * @param user   Passed on to @p fn; may be NULL.
  *
  * @retval VMDK_OK                   All names were given to @p fn.

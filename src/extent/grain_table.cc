@@ -120,15 +120,20 @@ void GrainTable::learn_inner_tables() const {
   Buffer buffer(
       static_cast<std::size_t>(std::min<std::uint64_t>(layout_.gd_entries * kEntrySize, 64 << 10)));
   const std::uint64_t most = layout_.gd_entries <= kMaxLearned ? layout_.gd_entries : 0;
-  for (std::uint64_t index = 0; index < most;) {
-    const std::uint64_t count = std::min<std::uint64_t>(most - index, buffer.size() / kEntrySize);
+  const std::uint64_t directory = gd_lost_ ? *layout_.rgd_sector : layout_.gd_sector;
+  std::uint64_t count = 0;
+  for (std::uint64_t index = 0; index < most; index += count) {
+    count = std::min<std::uint64_t>(most - index, buffer.size() / kEntrySize);
     const MutableBytes some = buffer.first(static_cast<std::size_t>(count * kEntrySize));
-    file_.read_at(
-        (gd_lost_ ? *layout_.rgd_sector : layout_.gd_sector) * kSectorSize + index * kEntrySize,
-        some);
-    for (std::uint64_t i = 0; i < count; ++i, ++index) {
+    try {
+      file_.read_at(directory * kSectorSize + index * kEntrySize, some);
+    } catch (const Error& error) {
+      if (error.status() != VMDK_ERR_IO) throw;
+      continue;  // the tables that this part names cannot be told
+    }
+    for (std::uint64_t i = 0; i < count; ++i) {
       const auto entry = load_le<std::uint32_t>(some, static_cast<std::size_t>(i * kEntrySize));
-      if (entry > kZero && entry >= layout_.first_grain_sector && is_table(index, entry))
+      if (entry > kZero && entry >= layout_.first_grain_sector && is_table(index + i, entry))
         tables.push_back(entry);
     }
   }
@@ -154,6 +159,17 @@ std::uint32_t GrainTable::directory_entry(std::uint64_t directory_sector,
   return load_le<std::uint32_t>(entry, 0);
 }
 
+// Nothing where the directory cannot be read.
+std::optional<std::uint32_t> GrainTable::readable_entry(std::uint64_t directory_sector,
+                                                        std::uint64_t index) const {
+  try {
+    return directory_entry(directory_sector, index);
+  } catch (const Error& error) {
+    if (error.status() != VMDK_ERR_IO) throw;
+    return std::nullopt;
+  }
+}
+
 GrainTable::Table GrainTable::find_table(std::uint64_t index) const {
   std::atomic<std::uint64_t>& place = memo()[index % kMemo];
   const std::uint64_t known = place.load(std::memory_order_relaxed);
@@ -165,12 +181,18 @@ GrainTable::Table GrainTable::find_table(std::uint64_t index) const {
 }
 
 GrainTable::Table GrainTable::look_up_table(std::uint64_t index) const {
-  if (index >= layout_.gd_entries) return {kAbsent, false};
+  const bool mendable = shared_.recover && layout_.rgd_sector;
   std::string problem;
-  if (gd_lost_) {
-    problem = "the grain directory does not lie inside the file";
-  } else {
-    const std::uint32_t entry = directory_entry(layout_.gd_sector, index);
+  std::optional<std::uint32_t> found;
+  if (!gd_lost_) {
+    found = readable_entry(layout_.gd_sector, index);
+    if (!found && !mendable) found = directory_entry(layout_.gd_sector, index);  // throws
+  }
+  if (!found)
+    problem = gd_lost_ ? "the grain directory does not lie inside the file"
+                       : "the grain directory cannot be read";
+  if (found) {
+    const std::uint32_t entry = *found;
     if (entry == kZero || (entry > kZero && is_table(index, entry))) return {entry, false};
     if (entry != kAbsent) {
       problem = "grain table " + std::to_string(index) + " at sector " + std::to_string(entry) +
@@ -185,7 +207,7 @@ GrainTable::Table GrainTable::look_up_table(std::uint64_t index) const {
                 std::to_string(copy);
     }
   }
-  if (!shared_.recover || !layout_.rgd_sector) throw_damaged(problem);
+  if (!mendable) throw_damaged(problem);
   const std::uint32_t copy = directory_entry(*layout_.rgd_sector, index);
   if (copy > kZero && !is_table(index, copy))
     throw_damaged(problem + ", and so does its redundant copy");
@@ -265,6 +287,7 @@ std::uint32_t GrainTable::mend(std::uint64_t grain, std::uint32_t entry, const T
 }
 
 GrainRun GrainTable::run(std::uint64_t grain, std::uint64_t most) const {
+  most = std::min(most, grains_ - grain);
   const std::uint64_t index = grain / layout_.gtes_per_gt;
   const Table table = find_table(index);
   const auto table_end = [&](std::uint64_t i) {
@@ -275,13 +298,11 @@ GrainRun GrainTable::run(std::uint64_t grain, std::uint64_t most) const {
     return join(grain, std::min({most, table_end(index) - grain, kGrainsPerRun}), table);
   std::uint64_t end = table_end(index);
   for (std::uint64_t next = index + 1; end < grain + most && next < index + kTablesPerRun; ++next) {
-    if (next < layout_.gd_entries &&
-        (gd_lost_ || directory_entry(layout_.gd_sector, next) != table.sector))
+    if (gd_lost_ || readable_entry(layout_.gd_sector, next) != table.sector) break;
+    if (table.sector == kAbsent && layout_.rgd_sector &&
+        readable_entry(*layout_.rgd_sector, next).value_or(kAbsent) != kAbsent)
       break;
-    if (table.sector == kAbsent && layout_.rgd_sector && next < layout_.gd_entries &&
-        directory_entry(*layout_.rgd_sector, next) != kAbsent)
-      break;
-    end = next < layout_.gd_entries ? table_end(next) : grains_;
+    end = table_end(next);
   }
   return {kind_of_entry(table.sector), std::min(most, end - grain), 0};
 }
@@ -338,7 +359,7 @@ std::uint32_t GrainTable::peek_next(std::uint64_t grain) const {
 
 std::uint32_t GrainTable::peek(std::uint64_t grain) const {
   const std::uint64_t index = grain / layout_.gtes_per_gt;
-  if (grain >= grains_ || index >= layout_.gd_entries || gd_lost_) return 0;
+  if (grain >= grains_ || gd_lost_) return 0;
   const std::uint32_t sector = directory_entry(layout_.gd_sector, index);
   if (sector <= kZero || !is_table(index, sector)) return 0;
   const Table table{sector, false};

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <vector>
@@ -74,6 +75,8 @@ class GrainTable final {
   Table look_up_table(std::uint64_t index) const;
   bool is_table(std::uint64_t index, std::uint32_t sector) const noexcept;
   std::uint32_t directory_entry(std::uint64_t directory_sector, std::uint64_t index) const;
+  std::optional<std::uint32_t> readable_entry(std::uint64_t directory_sector,
+                                              std::uint64_t index) const;
   std::size_t entries(std::uint64_t grain, const Table& table, std::span<std::uint32_t> out) const;
   void read_entries(std::uint64_t grain, const Table& table, std::span<std::uint32_t> out) const;
   std::uint64_t bytes_needed(std::uint64_t grain) const noexcept;

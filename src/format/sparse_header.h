@@ -49,7 +49,7 @@ struct GrainLayout {
   std::uint64_t grain_sectors = 0;
   std::uint64_t gtes_per_gt = 0;
   std::uint64_t gd_sector = 0;
-  std::uint64_t gd_entries = 0;  // those that exist; what they do not reach is absent
+  std::uint64_t gd_entries = 0;  // as many as the capacity needs
   std::optional<std::uint64_t> rgd_sector;
   std::uint64_t first_grain_sector = 0;  // nothing before it is a grain
   bool grains_whole = true;  // a grain takes all its sectors in the file (else it is compressed)

@@ -43,12 +43,14 @@ namespace {
 constexpr int kMaxLinks = 40;
 constexpr std::size_t kMaxName = 4095, kMaxComponent = 255;
 
+// The components, "." among them: behind another one it says that this is a directory, as a slash
+// at the end does.
 std::deque<std::string> split(std::string_view path) {
   std::deque<std::string> parts;
   while (!path.empty()) {
     const std::size_t slash = std::min(path.find('/'), path.size());
-    const std::string_view part = path.substr(0, slash);
-    if (!part.empty() && part != ".") parts.emplace_back(part);
+    if (slash > 0) parts.emplace_back(path.substr(0, slash));
+    if (slash + 1 == path.size()) parts.emplace_back(".");
     path.remove_prefix(std::min(slash + 1, path.size()));
   }
   return parts;
@@ -61,15 +63,16 @@ class Walk final {
   Walk(int dir, const std::string& name) : dir_(dir), todo_(split(name)) {}
 
   int open(int flags) {
-    if (todo_.empty()) return -ENOENT;
-    while (true) {
+    while (!todo_.empty()) {
       const std::string part = std::move(todo_.front());
       todo_.pop_front();
       const bool last = todo_.empty();
-      if (part == "..") {
-        if (stack_.empty()) return -EXDEV;
-        stack_.pop_back();
-        if (last) return -EISDIR;
+      if (part == "." || part == "..") {
+        if (part == "..") {
+          if (stack_.empty()) return -EXDEV;
+          stack_.pop_back();
+        }
+        if (last) return reopen(".", flags, UniqueFd(::openat(here(), ".", O_PATH | O_CLOEXEC)));
         continue;
       }
       // O_PATH | O_NOFOLLOW opens a link itself, and nothing else can act on being opened.
@@ -86,6 +89,7 @@ class Walk final {
       if (!S_ISDIR(st.st_mode)) return -ENOTDIR;
       stack_.push_back(std::move(at));
     }
+    return -ENOENT;
   }
 
  private:
@@ -98,8 +102,7 @@ class Walk final {
     if (length < 0) return -errno;
     const std::string_view path(target.data(), static_cast<std::size_t>(length));
     if (path.empty() || path.front() == '/') return -EXDEV;
-    auto parts = split(path);
-    if (parts.empty()) return -EISDIR;
+    const auto parts = split(path);
     todo_.insert(todo_.begin(), parts.begin(), parts.end());
     return 0;
   }
@@ -171,10 +174,11 @@ bool climbs(const std::string& name) noexcept {
 std::string normalize(const std::string& path) {
   std::vector<std::string> parts;
   for (std::string& part : split(path)) {
-    if (part != "..")
+    if (part == "..") {
+      if (!parts.empty()) parts.pop_back();
+    } else if (part != ".") {
       parts.push_back(std::move(part));
-    else if (!parts.empty())
-      parts.pop_back();
+    }
   }
   std::string out;
   for (const std::string& part : parts) out += "/" + part;

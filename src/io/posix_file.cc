@@ -51,6 +51,14 @@ std::string join(const std::string& directory, const std::string& name) {
   return directory.back() == '/' ? directory + name : directory + "/" + name;
 }
 
+// When a file was made: inode numbers are used again. Zero where the file system does not tell.
+std::array<std::int64_t, 2> birth_of(int fd) noexcept {
+  struct statx stx {};
+  if (::statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &stx) != 0 || (stx.stx_mask & STATX_BTIME) == 0)
+    return {};
+  return {stx.stx_btime.tv_sec, stx.stx_btime.tv_nsec};
+}
+
 }  // namespace
 
 class PosixFile final : public File {
@@ -73,6 +81,7 @@ class PosixFile final : public File {
     if (resident_) {
       ++fs_.resident_;
     } else {
+      birth_ = birth_of(fd_.get());
       fs_.open_.push_front(this);
       make_room(fs_);
     }
@@ -103,8 +112,11 @@ class PosixFile final : public File {
   }
 
   const Way& way() const noexcept { return way_; }
-  bool is_same(const struct stat& st) const noexcept {
-    return st.st_dev == device_ && st.st_ino == inode_;
+  // Is this open file the one it was opened as?
+  bool is_same(int fd) const noexcept {
+    struct stat st {};
+    return ::fstat(fd, &st) == 0 && st.st_dev == device_ && st.st_ino == inode_ &&
+           birth_of(fd) == birth_;
   }
 
   // Closes the descriptors that were not used for longest.
@@ -158,6 +170,7 @@ class PosixFile final : public File {
   mutable int pins_ = 0;  // guarded by fs_.mutex_
   dev_t device_;
   ino_t inode_;
+  std::array<std::int64_t, 2> birth_{};  // of files that take turns
   std::uint64_t size_, stored_;
   bool resident_ = false;
 };
@@ -188,8 +201,7 @@ int PosixFileSystem::open_fd(const Way& way, int flags) const {
 
 UniqueFd PosixFileSystem::reopen(const PosixFile& file) const {
   UniqueFd fd(open_fd(file.way(), kReadFlags));
-  struct stat st {};
-  if (!fd.ok() || ::fstat(fd.get(), &st) != 0 || !file.is_same(st))
+  if (!fd.ok() || !file.is_same(fd.get()))
     throw Error(VMDK_ERR_IO, file.name() + ": was removed or replaced while the disk was open");
   return fd;
 }
@@ -212,7 +224,8 @@ int PosixFileSystem::look_at(const Way& way, struct stat& seen) const {
 std::unique_ptr<File> PosixFileSystem::open_way(Way way, std::string shown, bool trusted) {
   const auto fail = [&](int os_error) -> std::unique_ptr<File> {
     if (!trusted && os_error == EXDEV)
-      throw Error(VMDK_ERR_PATH_DENIED, shown + ": leads out of its directory through a link");
+      throw Error(VMDK_ERR_PATH_DENIED, shown + ": leads out of its directory through a link")
+          .with_hint("if the image is trusted, open it with --allow-any-path (VMDK_PATHS_ANY)");
     if (!trusted && os_error == ELOOP)
       throw Error(VMDK_ERR_PATH_DENIED, shown + ": leads through too many links");
     if (!trusted && os_error == EISDIR)

@@ -261,7 +261,7 @@ static void references(void **state)
     assert_string_equal(seen.text, "extent \xe7\xa3\x81\xe7\x9b\x98\n");
 }
 
-static void the_order_is_that_of_the_descriptor(void **state)
+static void parent_extents_tracking_in_this_order(void **state)
 {
     struct seen seen = {{0}, 0, 0};
 
@@ -269,7 +269,7 @@ static void the_order_is_that_of_the_descriptor(void **state)
     assert_ok(list(BEGIN "changeTrackPath=\"x-ctk.vmdk\"\nRW 8 FLAT \"a\" 0\nparentCID=2\nparentFileNameHint=\"p.vmdk\"\n"
                          "RW 8 FLAT \"b\" 0\n",
                    &seen));
-    assert_string_equal(seen.text, "tracking x-ctk.vmdk\nextent a\nparent p.vmdk\nextent b\n");
+    assert_string_equal(seen.text, "parent p.vmdk\nextent a\nextent b\ntracking x-ctk.vmdk\n");
 }
 
 static void embedded_references(void **state)
@@ -370,7 +370,7 @@ int main(void)
         cmocka_unit_test(bytes_needed),
         cmocka_unit_test(every_prefix),
         cmocka_unit_test(references),
-        cmocka_unit_test(the_order_is_that_of_the_descriptor),
+        cmocka_unit_test(parent_extents_tracking_in_this_order),
         cmocka_unit_test(embedded_references),
         cmocka_unit_test(cancelled),
         cmocka_unit_test(no_references),

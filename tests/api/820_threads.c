@@ -127,7 +127,7 @@ static void run_threads(vmdk_disk *disk, const unsigned char *model, uint64_t si
         w->seed = (uint64_t)i + 1;
         w->rounds = rounds;
         w->most = most;
-        w->task = mixed && i >= 5 ? (i == 7 ? 2 : 1) : 0;
+        w->task = mixed && i >= 4 ? (i >= 6 ? 2 : 1) : 0;
         w->in_order = i % 2;
         w->info = &info;
         w->text = (const char *)text.data;

@@ -210,11 +210,12 @@ static vmdk_status use_all(const struct memory_io *memory, uint32_t threads, con
     return status;
 }
 
-/* The n-th call fails, for every n until a run is not touched. */
+/* The n-th call fails, for every n until a run is not touched. A call that fails once may be made again, or not have
+ * mattered: then all that was read is right, which use_all() makes sure of. */
 static void fail_everywhere(unsigned calls, int once, uint32_t threads)
 {
     unsigned char *model = allocate(SIZE);
-    long n, failed = 0;
+    long n, failed = 0, survived = 0;
 
     for (n = 1;; ++n) {
         struct memory_io memory;
@@ -237,8 +238,10 @@ static void fail_everywhere(unsigned calls, int once, uint32_t threads)
             assert_int_equal(status, VMDK_OK);
             break;
         }
-        /* What was read ahead and never asked for may fail unnoticed. */
-        if (status == VMDK_OK && once && threads > 1) continue;
+        if (status == VMDK_OK && once) {
+            ++survived;
+            continue;
+        }
         if (status != VMDK_ERR_IO) print_error("call %ld: %d %s\n", n, (int)status, error.message);
         assert_int_equal(status, VMDK_ERR_IO);
         assert_int_equal(error.os_error, EIO);
@@ -247,7 +250,7 @@ static void fail_everywhere(unsigned calls, int once, uint32_t threads)
         ++failed;
         assert_true(n < 10000);
     }
-    assert_true(failed > 0);
+    assert_true(failed > survived);
     free(model);
 }
 

@@ -51,6 +51,30 @@ void bytes_set64(struct bytes *bytes, size_t at, uint64_t value)
     set_number(bytes, at, value, 8);
 }
 
+void bytes_vprint(struct bytes *bytes, const char *format, va_list list)
+{
+    size_t at = bytes->size;
+    va_list copy;
+    int length;
+
+    if (format == NULL) abort();
+    va_copy(copy, list);
+    length = vsnprintf(NULL, 0, format, copy);
+    va_end(copy);
+    bytes_resize(bytes, at + (size_t)length + 1);
+    (void)vsnprintf((char *)bytes->data + at, (size_t)length + 1, format, list);
+    bytes_resize(bytes, at + (size_t)length);
+}
+
+void bytes_print(struct bytes *bytes, const char *format, ...)
+{
+    va_list list;
+
+    va_start(list, format);
+    bytes_vprint(bytes, format, list);
+    va_end(list);
+}
+
 struct bytes bytes_text(const char *text)
 {
     struct bytes bytes = {NULL, 0};

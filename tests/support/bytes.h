@@ -3,6 +3,7 @@
 #ifndef VMDK_TEST_BYTES_H
 #define VMDK_TEST_BYTES_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,10 @@ void bytes_resize(struct bytes *bytes, size_t size);
 void bytes_set16(struct bytes *bytes, size_t at, uint16_t value);
 void bytes_set32(struct bytes *bytes, size_t at, uint32_t value);
 void bytes_set64(struct bytes *bytes, size_t at, uint64_t value);
+
+/* Appends a text as printf() makes it, without its NUL. */
+void bytes_print(struct bytes *bytes, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void bytes_vprint(struct bytes *bytes, const char *format, va_list list) __attribute__((format(printf, 2, 0)));
 
 struct bytes bytes_text(const char *text);
 struct bytes bytes_copy(const struct bytes *bytes);

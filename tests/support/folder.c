@@ -77,17 +77,17 @@ const char *folder_path(const struct folder *folder)
 
 const char *text_in(struct folder *folder, const char *format, ...)
 {
+    struct bytes bytes = {NULL, 0};
     struct text *text;
     va_list list;
-    int length;
 
     va_start(list, format);
-    length = vsnprintf(NULL, 0, format, list);
+    bytes_vprint(&bytes, format, list);
     va_end(list);
-    text = allocate(sizeof(*text) + (size_t)length + 1);
-    va_start(list, format);
-    (void)vsnprintf(text->value, (size_t)length + 1, format, list);
-    va_end(list);
+    text = allocate(sizeof(*text) + bytes.size + 1);
+    if (bytes.size > 0) memcpy(text->value, bytes.data, bytes.size);
+    text->value[bytes.size] = 0;
+    bytes_free(&bytes);
     text->next = folder->texts;
     folder->texts = text;
     return text->value;

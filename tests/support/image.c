@@ -12,38 +12,19 @@ static uint64_t ceil_div(uint64_t a, uint64_t b)
     return (a + b - 1) / b;
 }
 
-static void append_text(struct bytes *bytes, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void append_text(struct bytes *bytes, const char *format, ...)
-{
-    va_list list;
-    char *text;
-    int length;
-
-    va_start(list, format);
-    length = vsnprintf(NULL, 0, format, list);
-    va_end(list);
-    text = allocate((size_t)length + 1);
-    va_start(list, format);
-    (void)vsnprintf(text, (size_t)length + 1, format, list);
-    va_end(list);
-    bytes_append(bytes, text, (size_t)length);
-    free(text);
-}
-
 struct bytes descriptor_bytes(const struct descriptor *descriptor)
 {
     struct bytes bytes = {NULL, 0};
     const struct descriptor *d = descriptor;
 
-    append_text(&bytes, "# Disk DescriptorFile\nversion=1\n");
-    if (d->encoding != NULL) append_text(&bytes, "encoding=\"%s\"\n", d->encoding);
-    append_text(&bytes, "CID=%08x\nparentCID=%08x\n", (unsigned)(d->cid != 0 ? d->cid : 0x11111111u),
+    bytes_print(&bytes, "# Disk DescriptorFile\nversion=1\n");
+    if (d->encoding != NULL) bytes_print(&bytes, "encoding=\"%s\"\n", d->encoding);
+    bytes_print(&bytes, "CID=%08x\nparentCID=%08x\n", (unsigned)(d->cid != 0 ? d->cid : 0x11111111u),
                 (unsigned)(d->parent != 0 ? d->parent : 0xffffffffu));
-    append_text(&bytes, "createType=\"%s\"\n", d->type != NULL ? d->type : "custom");
-    if (d->hint != NULL) append_text(&bytes, "parentFileNameHint=\"%s\"\n", d->hint);
-    append_text(&bytes, "\n# Extent description\n%s", d->extents != NULL ? d->extents : "");
-    append_text(&bytes, "\n# The Disk Data Base\n#DDB\n\n%s", d->more != NULL ? d->more : "");
+    bytes_print(&bytes, "createType=\"%s\"\n", d->type != NULL ? d->type : "custom");
+    if (d->hint != NULL) bytes_print(&bytes, "parentFileNameHint=\"%s\"\n", d->hint);
+    bytes_print(&bytes, "\n# Extent description\n%s", d->extents != NULL ? d->extents : "");
+    bytes_print(&bytes, "\n# The Disk Data Base\n#DDB\n\n%s", d->more != NULL ? d->more : "");
     return bytes;
 }
 

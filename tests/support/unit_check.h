@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Checks for the unit tests. A check that fails is written down and the test goes on, so that a table
-// of cases is run to its end; cmocka hears of it when the test has returned and no destructor can be
-// jumped over.
+// Checks for the unit tests. A check that fails is written down and the test goes on, so that a
+// table of cases is run to its end; cmocka hears of it when the test has returned and no destructor
+// can be jumped over.
 #ifndef VMDK_TESTS_UNIT_CHECK_H
 #define VMDK_TESTS_UNIT_CHECK_H
 
@@ -111,11 +111,13 @@ inline std::string show(const char* text) { return show(std::string_view(text));
 inline std::string show(std::nullopt_t) { return "nothing"; }
 
 template <class T>
-  requires std::is_arithmetic_v<T> || std::is_enum_v<T>
-std::string show(T value) {
-  if constexpr (std::is_enum_v<T>) return "#" + std::to_string(static_cast<long long>(value));
-  else if constexpr (std::is_same_v<T, bool>) return value ? "true" : "false";
-  else return std::to_string(value);
+requires std::is_arithmetic_v<T> || std::is_enum_v<T> std::string show(T value) {
+  if constexpr (std::is_enum_v<T>)
+    return "#" + std::to_string(static_cast<long long>(value));
+  else if constexpr (std::is_same_v<T, bool>)
+    return value ? "true" : "false";
+  else
+    return std::to_string(value);
 }
 
 template <class T>
@@ -135,8 +137,10 @@ concept Number = std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, 
 
 template <class A, class B>
 bool same(const A& a, const B& b) {
-  if constexpr (Number<A> && Number<B>) return std::cmp_equal(a, b);
-  else return a == b;
+  if constexpr (Number<A> && Number<B>)
+    return std::cmp_equal(a, b);
+  else
+    return a == b;
 }
 
 template <class A, class B>
@@ -172,7 +176,7 @@ Outcome outcome_of(Call&& call) {
     call();
     return {};
   } catch (const vmdk::Error& error) {
-    return {error.status(), error.what(), error.hint(),  error.os_error(),
+    return {error.status(), error.what(),   error.hint(),  error.os_error(),
             error.link(),   error.extent(), error.offset()};
   }
 }
@@ -208,10 +212,12 @@ void run(void**) {
 
 }  // namespace unit
 
-#define UNIT_TEST(body) CMUnitTest{#body, unit::run<body>, nullptr, nullptr, nullptr}
+#define UNIT_TEST(body) \
+  CMUnitTest { #body, unit::run < body>, nullptr, nullptr, nullptr }
 
 // Each gives whether it held.
-#define CHECK(condition) unit::check_true(__FILE__, __LINE__, #condition, static_cast<bool>(condition))
+#define CHECK(condition) \
+  unit::check_true(__FILE__, __LINE__, #condition, static_cast<bool>(condition))
 #define CHECK_EQ(got, wanted) unit::check_equal(__FILE__, __LINE__, #got, (got), (wanted))
 #define CHECK_HAS(text, part) unit::check_has(__FILE__, __LINE__, (text), (part))
 

@@ -111,9 +111,10 @@ class PatternFile final : public vmdk::File {
   std::string identity() const override { return name_; }
 
   bool holds(std::uint64_t offset, vmdk::Bytes bytes) const noexcept {
-    return each_word(offset, bytes.size(), [&](std::size_t i, const std::byte* word, std::size_t n) {
-      return std::memcmp(bytes.data() + i, word, n) == 0;
-    });
+    return each_word(offset, bytes.size(),
+                     [&](std::size_t i, const std::byte* word, std::size_t n) {
+                       return std::memcmp(bytes.data() + i, word, n) == 0;
+                     });
   }
   std::uint64_t reads() const noexcept { return reads_.load(std::memory_order_relaxed); }
 

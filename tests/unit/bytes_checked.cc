@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 // util/bytes, util/checked and util/error: the arithmetic and the errors that everything rests on.
-#include "util/bytes.h"
-
 #include "../support/unit_check.h"
 #include "../support/unit_files.h"
+#include "util/bytes.h"
 #include "util/checked.h"
 
 namespace {
@@ -80,13 +79,18 @@ void test_add_and_multiply() {
       const unit::Row row(unit::show(a) + ", " + unit::show(b));
       std::uint64_t sum = 0, product = 0;
       const auto added = unit::outcome_of([&] { sum = vmdk::checked_add(a, b, "the sum"); });
-      const auto multiplied = unit::outcome_of([&] { product = vmdk::checked_mul(a, b, "the product"); });
+      const auto multiplied =
+          unit::outcome_of([&] { product = vmdk::checked_mul(a, b, "the product"); });
       CHECK_EQ(added.status, c.sum ? VMDK_OK : VMDK_ERR_CORRUPT);
       CHECK_EQ(multiplied.status, c.product ? VMDK_OK : VMDK_ERR_CORRUPT);
-      if (c.sum) CHECK_EQ(sum, *c.sum);
-      else CHECK_HAS(added.message, "the sum");
-      if (c.product) CHECK_EQ(product, *c.product);
-      else CHECK_HAS(multiplied.message, "the product");
+      if (c.sum)
+        CHECK_EQ(sum, *c.sum);
+      else
+        CHECK_HAS(added.message, "the sum");
+      if (c.product)
+        CHECK_EQ(product, *c.product);
+      else
+        CHECK_HAS(multiplied.message, "the product");
     }
   }
 }
@@ -96,38 +100,60 @@ void test_in_bounds_and_divide_up() {
     std::uint64_t begin, size, limit;
     bool inside;
   } cases[] = {
-      {0, 0, 0, true},          {0, 1, 0, false},           {1, 0, 0, false},      {0, 512, 512, true},
-      {1, 511, 512, true},      {1, 512, 512, false},       {512, 0, 512, true},   {512, 1, 512, false},
-      {513, 0, 512, false},     {kMax, 0, kMax, true},      {0, kMax, kMax, true}, {1, kMax, kMax, false},
-      {kMax, 1, kMax, false},   {kMax, kMax, 512, false},   {256, kMax - 255, 512, false},
+      {0, 0, 0, true},           {0, 1, 0, false},         {1, 0, 0, false},
+      {0, 512, 512, true},       {1, 511, 512, true},      {1, 512, 512, false},
+      {512, 0, 512, true},       {512, 1, 512, false},     {513, 0, 512, false},
+      {kMax, 0, kMax, true},     {0, kMax, kMax, true},    {1, kMax, kMax, false},
+      {kMax, 1, kMax, false},    {kMax, kMax, 512, false}, {256, kMax - 255, 512, false},
       {kMax - 1, 1, kMax, true},
   };
   for (const auto& c : cases) {
-    const unit::Row row(unit::show(c.begin) + ", " + unit::show(c.size) + " in " + unit::show(c.limit));
+    const unit::Row row(unit::show(c.begin) + ", " + unit::show(c.size) + " in " +
+                        unit::show(c.limit));
     CHECK_EQ(vmdk::in_bounds(c.begin, c.size, c.limit), c.inside);
   }
   const struct {
     std::uint64_t a, b, quotient;
   } divisions[] = {
-      {0, 1, 0}, {1, 1, 1}, {1, 2, 1}, {511, 512, 1}, {512, 512, 1}, {513, 512, 2}, {kMax, 1, kMax},
-      {kMax, 2, std::uint64_t{1} << 63}, {kMax, kMax, 1}, {kMax - 1, kMax, 1}, {kMax, 512, std::uint64_t{1} << 55},
+      {0, 1, 0},
+      {1, 1, 1},
+      {1, 2, 1},
+      {511, 512, 1},
+      {512, 512, 1},
+      {513, 512, 2},
+      {kMax, 1, kMax},
+      {kMax, 2, std::uint64_t{1} << 63},
+      {kMax, kMax, 1},
+      {kMax - 1, kMax, 1},
+      {kMax, 512, std::uint64_t{1} << 55},
   };
   for (const auto& d : divisions) CHECK_EQ(vmdk::divide_up(d.a, d.b), d.quotient);
 }
 
 void test_error() {
   const std::pair<int, vmdk_status> statuses[] = {
-      {ENOENT, VMDK_ERR_NOT_FOUND}, {ENOTDIR, VMDK_ERR_NOT_FOUND}, {EEXIST, VMDK_ERR_EXISTS},
-      {EACCES, VMDK_ERR_ACCESS},    {EPERM, VMDK_ERR_ACCESS},      {EROFS, VMDK_ERR_ACCESS},
-      {ENOMEM, VMDK_ERR_NO_MEMORY}, {ENOSPC, VMDK_ERR_NO_SPACE},   {EDQUOT, VMDK_ERR_NO_SPACE},
-      {EFBIG, VMDK_ERR_NO_SPACE},   {EAGAIN, VMDK_ERR_LOCKED},     {ECANCELED, VMDK_ERR_CANCELLED},
-      {EIO, VMDK_ERR_IO},           {EINVAL, VMDK_ERR_IO},         {0, VMDK_ERR_IO},
+      {ENOENT, VMDK_ERR_NOT_FOUND},
+      {ENOTDIR, VMDK_ERR_NOT_FOUND},
+      {EEXIST, VMDK_ERR_EXISTS},
+      {EACCES, VMDK_ERR_ACCESS},
+      {EPERM, VMDK_ERR_ACCESS},
+      {EROFS, VMDK_ERR_ACCESS},
+      {ENOMEM, VMDK_ERR_NO_MEMORY},
+      {ENOSPC, VMDK_ERR_NO_SPACE},
+      {EDQUOT, VMDK_ERR_NO_SPACE},
+      {EFBIG, VMDK_ERR_NO_SPACE},
+      {EAGAIN, VMDK_ERR_LOCKED},
+      {ECANCELED, VMDK_ERR_CANCELLED},
+      {EIO, VMDK_ERR_IO},
+      {EINVAL, VMDK_ERR_IO},
+      {0, VMDK_ERR_IO},
       {-1, VMDK_ERR_IO},
   };
   for (const auto& [os_error, status] : statuses) {
     const unit::Row row("errno " + unit::show(os_error));
     CHECK_EQ(vmdk::status_of(os_error), status);
-    const auto thrown = unit::outcome_of([&, e = os_error] { vmdk::throw_os_error("a.vmdk", "reading failed", e); });
+    const auto thrown = unit::outcome_of(
+        [&, e = os_error] { vmdk::throw_os_error("a.vmdk", "reading failed", e); });
     CHECK_EQ(thrown.status, status);
     CHECK_EQ(thrown.os_error, os_error);
     CHECK(thrown.message.starts_with("a.vmdk: reading failed: "));
@@ -153,9 +179,12 @@ void test_error() {
 
 int main() {
   const CMUnitTest tests[] = {
-      UNIT_TEST(test_load_le),          UNIT_TEST(test_as_text),
-      UNIT_TEST(test_buffer),           UNIT_TEST(test_add_and_multiply),
-      UNIT_TEST(test_in_bounds_and_divide_up), UNIT_TEST(test_error),
+      UNIT_TEST(test_load_le),
+      UNIT_TEST(test_as_text),
+      UNIT_TEST(test_buffer),
+      UNIT_TEST(test_add_and_multiply),
+      UNIT_TEST(test_in_bounds_and_divide_up),
+      UNIT_TEST(test_error),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

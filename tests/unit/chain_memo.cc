@@ -22,28 +22,36 @@ using vmdk::RunKind;
 
 constexpr std::size_t kNothing = SIZE_MAX;
 
-// An extent whose grains are stored, zero or absent as a table says. It counts how often it is asked.
+// An extent whose grains are stored, zero or absent as a table says. It counts how often it is
+// asked.
 class ModelExtent final : public Extent {
  public:
-  ModelExtent(std::uint64_t grain_bytes, std::uint64_t size, std::vector<RunKind> grains, std::uint64_t seed)
+  ModelExtent(std::uint64_t grain_bytes, std::uint64_t size, std::vector<RunKind> grains,
+              std::uint64_t seed)
       : grain_bytes_(grain_bytes), size_(size), grains_(std::move(grains)), file_(seed, size) {}
 
-  vmdk_extent_kind kind() const noexcept override { return grain_bytes_ == 0 ? VMDK_EXTENT_FLAT : VMDK_EXTENT_SPARSE; }
+  vmdk_extent_kind kind() const noexcept override {
+    return grain_bytes_ == 0 ? VMDK_EXTENT_FLAT : VMDK_EXTENT_SPARSE;
+  }
   std::uint64_t size() const noexcept override { return size_; }
   std::uint64_t grain_bytes() const noexcept override { return grain_bytes_; }
   const vmdk::File* file() const noexcept override { return &file_; }
 
   Run map(std::uint64_t offset, std::uint64_t size) const override {
     asked_.fetch_add(1, std::memory_order_relaxed);
-    if (size == 0 || offset >= size_ || size > size_ - offset) throw vmdk::Error(VMDK_ERR_INTERNAL, "map() beyond the extent");
+    if (size == 0 || offset >= size_ || size > size_ - offset)
+      throw vmdk::Error(VMDK_ERR_INTERNAL, "map() beyond the extent");
     Run run{kind_at(offset), false, offset, 0, offset};
     std::uint64_t end = offset;
-    while (end < offset + size && kind_at(end) == run.kind) end = grain_bytes_ == 0 ? size_ : (end / grain_bytes_ + 1) * grain_bytes_;
+    while (end < offset + size && kind_at(end) == run.kind)
+      end = grain_bytes_ == 0 ? size_ : (end / grain_bytes_ + 1) * grain_bytes_;
     run.size = std::min(end, offset + size) - offset;
     return run;
   }
 
-  RunKind kind_at(std::uint64_t offset) const { return grain_bytes_ == 0 ? RunKind::data : grains_[offset / grain_bytes_]; }
+  RunKind kind_at(std::uint64_t offset) const {
+    return grain_bytes_ == 0 ? RunKind::data : grains_[offset / grain_bytes_];
+  }
   int asked() const { return asked_.load(std::memory_order_relaxed); }
 
  private:
@@ -53,13 +61,16 @@ class ModelExtent final : public Extent {
   mutable std::atomic<int> asked_{0};
 };
 
-std::unique_ptr<ModelExtent> make_extent(unit::Random& random, std::uint64_t grain_bytes, std::uint64_t size) {
+std::unique_ptr<ModelExtent> make_extent(unit::Random& random, std::uint64_t grain_bytes,
+                                         std::uint64_t size) {
   std::vector<RunKind> grains;
   // Long absent stretches, so that reads go deep.
   const std::uint64_t absent = random.between(2, 12);
   for (std::uint64_t g = 0; grain_bytes != 0 && g * grain_bytes < size; ++g) {
     const std::uint64_t dice = random.below(absent);
-    grains.push_back(dice == 0 ? RunKind::data : dice == 1 && random.one_in(3) ? RunKind::zero : RunKind::absent);
+    grains.push_back(dice == 0                       ? RunKind::data
+                     : dice == 1 && random.one_in(3) ? RunKind::zero
+                                                     : RunKind::absent);
   }
   return std::make_unique<ModelExtent>(grain_bytes, size, std::move(grains), random.next());
 }
@@ -77,18 +88,21 @@ std::vector<std::byte> model_of(const std::vector<Link>& links) {
       const std::uint64_t within = at - link.slots[s].begin;
       const RunKind kind = extent.kind_at(within);
       if (kind == RunKind::absent) continue;
-      if (kind == RunKind::data) extent.file()->read_at(within, vmdk::MutableBytes(bytes).subspan(at, kStep));
+      if (kind == RunKind::data)
+        extent.file()->read_at(within, vmdk::MutableBytes(bytes).subspan(at, kStep));
       break;
     }
   }
   return bytes;
 }
 
-Link make_link(unit::Random& random, const std::vector<std::uint64_t>& sizes, std::uint64_t grain_bytes) {
+Link make_link(unit::Random& random, const std::vector<std::uint64_t>& sizes,
+               std::uint64_t grain_bytes) {
   Link link;
   link.files.push_back(std::make_unique<unit::MemoryFile>(std::vector<std::byte>(), "link.vmdk"));
   for (const std::uint64_t size : sizes) {
-    link.slots.push_back({link.capacity, VMDK_ACCESS_READ_WRITE, make_extent(random, grain_bytes, size)});
+    link.slots.push_back(
+        {link.capacity, VMDK_ACCESS_READ_WRITE, make_extent(random, grain_bytes, size)});
     link.capacity += size;
   }
   return link;
@@ -105,8 +119,12 @@ std::vector<Shape> shapes() {
   return {
       {"one link", {{2048}}, {65536}, 0},
       {"two equal", {{2048}, {2048}}, {65536, 65536}, 65536},
-      {"five equal", {{2048}, {2048}, {2048}, {2048}, {2048}}, {65536, 65536, 65536, 65536, 65536}, 65536},
-      {"twenty", std::vector<std::vector<std::uint64_t>>(20, {1024}), std::vector<std::uint64_t>(20, 65536), 65536},
+      {"five equal",
+       {{2048}, {2048}, {2048}, {2048}, {2048}},
+       {65536, 65536, 65536, 65536, 65536},
+       65536},
+      {"twenty", std::vector<std::vector<std::uint64_t>>(20, {1024}),
+       std::vector<std::uint64_t>(20, 65536), 65536},
       {"small grains below", {{2048}, {2048}, {2048}}, {65536, 4096, 16384}, 4096},
       {"large grains below", {{2048}, {2048}, {2048}}, {4096, 1048576, 65536}, 4096},
       {"all large", {{2048}, {2048}}, {1048576, 262144}, 65536},
@@ -115,7 +133,10 @@ std::vector<Shape> shapes() {
       {"a flat base", {{2048}, {2048}, {2048}}, {65536, 65536, 0}, 65536},
       {"smaller parents", {{2048}, {1000}, {500}}, {65536, 65536, 65536}, 65536},
       {"a parent that ends within a cell", {{2048}, {1001}, {1003}}, {65536, 65536, 65536}, 65536},
-      {"parents that end within a small cell", {{2048}, {1001}, {1003}, {5}}, {65536, 4096, 65536, 4096}, 4096},
+      {"parents that end within a small cell",
+       {{2048}, {1001}, {1003}, {5}},
+       {65536, 4096, 65536, 4096},
+       4096},
       {"larger parents", {{500}, {1000}, {2048}}, {65536, 65536, 65536}, 65536},
       {"an odd end", {{1021}, {1021}}, {65536, 65536}, 65536},
       {"split alike", {{512, 512, 512}, {512, 512, 512}}, {65536, 65536}, 65536},
@@ -136,14 +157,16 @@ std::vector<Link> make_chain(unit::Random& random, const Shape& shape) {
   return links;
 }
 
-bool read_holds(const Disk& disk, const std::vector<std::byte>& model, std::uint64_t offset, std::size_t size) {
+bool read_holds(const Disk& disk, const std::vector<std::byte>& model, std::uint64_t offset,
+                std::size_t size) {
   std::vector<std::byte> out(size, std::byte{0x5a});
   disk.read(offset, out);
   return size == 0 || std::memcmp(out.data(), model.data() + offset, size) == 0;
 }
 
 // A run of the map says the same as the model.
-bool map_holds(const Disk& disk, const std::vector<std::byte>& model, std::uint64_t offset, std::uint64_t size) {
+bool map_holds(const Disk& disk, const std::vector<std::byte>& model, std::uint64_t offset,
+               std::uint64_t size) {
   const vmdk::DiskRun found = disk.map(offset, size);
   if (found.run.size == 0 || found.run.size > size) return false;
   const Bytes wanted = Bytes(model).subspan(offset, static_cast<std::size_t>(found.run.size));
@@ -202,10 +225,14 @@ void test_model() {
         const std::uint64_t most = random.one_in(50) ? 300000 : random.one_in(2) ? 4096 : 70000;
         // Again and again in the same few cells, so that what was learnt is used.
         if (random.one_in(4)) near = random.below(model.size());
-        const std::uint64_t offset = std::min<std::uint64_t>(near + random.below(100000), model.size());
-        const std::size_t size = random.below(std::min<std::uint64_t>(most, model.size() - offset) + 1);
-        if (!read_holds(disk, model, offset, size)) CHECK_EQ("read of " + std::to_string(size), "right at " + std::to_string(offset));
-        if (size != 0 && !map_holds(disk, model, offset, size)) CHECK_EQ("map of " + std::to_string(size), "right at " + std::to_string(offset));
+        const std::uint64_t offset =
+            std::min<std::uint64_t>(near + random.below(100000), model.size());
+        const std::size_t size =
+            random.below(std::min<std::uint64_t>(most, model.size() - offset) + 1);
+        if (!read_holds(disk, model, offset, size))
+          CHECK_EQ("read of " + std::to_string(size), "right at " + std::to_string(offset));
+        if (size != 0 && !map_holds(disk, model, offset, size))
+          CHECK_EQ("map of " + std::to_string(size), "right at " + std::to_string(offset));
       }
     }
   }
@@ -220,8 +247,10 @@ void test_sectors() {
     const std::vector<std::byte> model = model_of(links);
     const Disk disk({}, std::move(links));
     int wrong = 0;
-    for (std::uint64_t at = model.size(); at > 0; at -= 512) wrong += read_holds(disk, model, at - 512, 512) ? 0 : 1;
-    for (std::uint64_t at = 0; at < model.size(); at += 512) wrong += read_holds(disk, model, at, 512) ? 0 : 1;
+    for (std::uint64_t at = model.size(); at > 0; at -= 512)
+      wrong += read_holds(disk, model, at - 512, 512) ? 0 : 1;
+    for (std::uint64_t at = 0; at < model.size(); at += 512)
+      wrong += read_holds(disk, model, at, 512) ? 0 : 1;
     CHECK_EQ(wrong, 0);
   }
 }
@@ -292,8 +321,9 @@ void test_range() {
 
 int main() {
   const CMUnitTest tests[] = {
-      UNIT_TEST(test_cells),     UNIT_TEST(test_memo),    UNIT_TEST(test_model), UNIT_TEST(test_sectors),
-      UNIT_TEST(test_asks_once), UNIT_TEST(test_threads), UNIT_TEST(test_range),
+      UNIT_TEST(test_cells),   UNIT_TEST(test_memo),      UNIT_TEST(test_model),
+      UNIT_TEST(test_sectors), UNIT_TEST(test_asks_once), UNIT_TEST(test_threads),
+      UNIT_TEST(test_range),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

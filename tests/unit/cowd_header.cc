@@ -97,13 +97,16 @@ void test_random_bytes() {
   for (int i = 0; i < 10000; ++i) {
     auto data = good();
     for (std::uint64_t n = random.between(1, 6); n > 0; --n)
-      data[random.below(random.one_in(4) ? data.size() : 32)] = static_cast<std::byte>(random.next() & 0xff);
+      data[random.below(random.one_in(4) ? data.size() : 32)] =
+          static_cast<std::byte>(random.next() & 0xff);
     try {
       const CowdHeader h = CowdHeader::decode("a", data);
       ++decoded;
-      if (!std::has_single_bit(h.grain_sectors) || h.grain_sectors > 1u << 22 || h.gd_sector < 4) CHECK_EQ(i, -1);
+      if (!std::has_single_bit(h.grain_sectors) || h.grain_sectors > 1u << 22 || h.gd_sector < 4)
+        CHECK_EQ(i, -1);
     } catch (const vmdk::Error& error) {
-      if (error.status() != VMDK_ERR_CORRUPT && error.status() != VMDK_ERR_UNSUPPORTED) CHECK_EQ(error.what(), "damage");
+      if (error.status() != VMDK_ERR_CORRUPT && error.status() != VMDK_ERR_UNSUPPORTED)
+        CHECK_EQ(error.what(), "damage");
     }
   }
   CHECK(decoded > 100);
@@ -112,6 +115,7 @@ void test_random_bytes() {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {UNIT_TEST(test_fields), UNIT_TEST(test_values), UNIT_TEST(test_random_bytes)};
+  const CMUnitTest tests[] = {UNIT_TEST(test_fields), UNIT_TEST(test_values),
+                              UNIT_TEST(test_random_bytes)};
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

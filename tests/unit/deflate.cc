@@ -66,8 +66,9 @@ void test_round_trip() {
     for (const int level : {0, 1, 3, 6, 9}) {
       for (const int window_bits : {15, 9, -15, -9}) {
         for (const int strategy : {Z_DEFAULT_STRATEGY, Z_FIXED, Z_HUFFMAN_ONLY}) {
-          const unit::Row row(std::string(sample.name) + ", level " + unit::show(level) + ", window " +
-                              unit::show(window_bits) + ", strategy " + unit::show(strategy));
+          const unit::Row row(std::string(sample.name) + ", level " + unit::show(level) +
+                              ", window " + unit::show(window_bits) + ", strategy " +
+                              unit::show(strategy));
           Data packed = compress(sample.plain, level, window_bits, strategy);
           if (!CHECK(!packed.empty())) continue;
           CHECK_EQ(vmdk::has_zlib_header(packed), window_bits > 0);
@@ -90,8 +91,8 @@ void test_truncated() {
       const Data packed = compress(sample.plain, 6, window_bits);
       const std::size_t step = std::max<std::size_t>(packed.size() / 50, 1);
       for (std::size_t cut = 1; cut <= packed.size(); cut += cut < 16 ? 1 : step) {
-        const unit::Row row(std::string(sample.name) + ", window " + unit::show(window_bits) + ", without " +
-                            unit::show(cut) + " bytes");
+        const unit::Row row(std::string(sample.name) + ", window " + unit::show(window_bits) +
+                            ", without " + unit::show(cut) + " bytes");
         const vmdk::Bytes some = vmdk::Bytes(packed).first(packed.size() - cut);
         CHECK(!inflate(inflater, some, sample.plain.size()));
       }
@@ -122,7 +123,8 @@ void test_flipped_bits() {
   Data plain(4096);
   for (std::byte& byte : plain) byte = static_cast<std::byte>(random.next() & 0x0f);
   const Data packed = compress(plain, 9, 15);
-  const uLong wanted = adler32(1, reinterpret_cast<const Bytef*>(plain.data()), static_cast<uInt>(plain.size()));
+  const uLong wanted =
+      adler32(1, reinterpret_cast<const Bytef*>(plain.data()), static_cast<uInt>(plain.size()));
   std::size_t refused = 0;
   for (std::size_t bit = 16; bit < packed.size() * 8; bit += 5) {
     Data wrong = packed;
@@ -132,7 +134,8 @@ void test_flipped_bits() {
       ++refused;
       continue;
     }
-    const uLong sum = adler32(1, reinterpret_cast<const Bytef*>(got->data()), static_cast<uInt>(got->size()));
+    const uLong sum =
+        adler32(1, reinterpret_cast<const Bytef*>(got->data()), static_cast<uInt>(got->size()));
     if (sum != wanted) CHECK_EQ(bit, 0u);
   }
   CHECK(refused > packed.size());  // of the 8/5 of it that were tried
@@ -144,13 +147,13 @@ void test_zlib_header() {
     unsigned first, second;
     bool header;
   } cases[] = {
-      {0x78, 0x01, true},  {0x78, 0x5e, true},  {0x78, 0x9c, true},  {0x78, 0xda, true},
-      {0x18, 0x19, true},  {0x08, 0x1d, true},  {0x48, 0x89, true},
-      {0x78, 0x9d, false},  // not a multiple of 31
-      {0x88, 0x1c, false},  // a window of more than 32 KiB
-      {0x79, 0x20, false},  // not deflate
-      {0x77, 0x85, false}, {0x00, 0x00, false}, {0xff, 0xff, false}, {0xed, 0xc1, false},
-      {0x1f, 0x8b, false},  // gzip
+      {0x78, 0x01, true},  {0x78, 0x5e, true},  {0x78, 0x9c, true},
+      {0x78, 0xda, true},  {0x18, 0x19, true},  {0x08, 0x1d, true},
+      {0x48, 0x89, true},  {0x78, 0x9d, false},  // not a multiple of 31
+      {0x88, 0x1c, false},                       // a window of more than 32 KiB
+      {0x79, 0x20, false},                       // not deflate
+      {0x77, 0x85, false}, {0x00, 0x00, false}, {0xff, 0xff, false},
+      {0xed, 0xc1, false}, {0x1f, 0x8b, false},  // gzip
   };
   for (const auto& c : cases) {
     const std::array bytes{static_cast<std::byte>(c.first), static_cast<std::byte>(c.second)};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// format/descriptor: how descriptors are spelt in the wild, what is refused, and that no text, however
-// damaged, does more than be refused.
+// format/descriptor: how descriptors are spelt in the wild, what is refused, and that no text,
+// however damaged, does more than be refused.
 #include "format/descriptor.h"
 
 #include "../support/unit_check.h"
@@ -15,7 +15,9 @@ using vmdk::ExtentType;
 constexpr vmdk::DescriptorLimits kLimits{16 << 20, 65536};
 constexpr std::uint64_t kMaxSectors = std::uint64_t{1} << 54;
 
-const std::string kHead = "# Disk DescriptorFile\nversion=1\nCID=12345678\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\n";
+const std::string kHead =
+    "# Disk "
+    "DescriptorFile\nversion=1\nCID=12345678\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\n";
 const std::string kExtent = "RW 100 FLAT \"a-flat.vmdk\" 0\n";
 const std::string kWhole = kHead + kExtent;
 
@@ -26,7 +28,8 @@ struct Parsed {
 
 Parsed parse(const std::string& text, const vmdk::DescriptorLimits& limits = kLimits) {
   Parsed parsed;
-  parsed.outcome = unit::outcome_of([&] { parsed.value = Descriptor::parse("a.vmdk", text, limits); });
+  parsed.outcome =
+      unit::outcome_of([&] { parsed.value = Descriptor::parse("a.vmdk", text, limits); });
   return parsed;
 }
 
@@ -44,12 +47,17 @@ void test_spellings() {
     cr += c == '\n' ? '\r' : c;
     blanks += c == '\n' ? "  \t\n \t " : std::string(1, c);
   }
-  const std::string keys = "version=1\nCID=12345678\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\n";
+  const std::string keys =
+      "version=1\nCID=12345678\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\n";
   const std::pair<const char*, std::string> texts[] = {
       {"LF", kWhole},
       {"CRLF", crlf},
       {"CR", cr},
-      {"all three", "# Disk DescriptorFile\r\nversion=1\rCID=12345678\nparentCID=ffffffff\r\r\ncreateType=\"monolithicFlat\"\n\r" + kExtent},
+      {"all three",
+       "# Disk "
+       "DescriptorFile\r\nversion=1\rCID=12345678\nparentCID=ffffffff\r\r\ncreateType="
+       "\"monolithicFlat\"\n\r" +
+           kExtent},
       {"no line end at the end", kWhole.substr(0, kWhole.size() - 1)},
       {"a byte order mark", "\xef\xbb\xbf" + kWhole},
       {"blanks at both ends of lines", "  " + blanks},
@@ -60,21 +68,36 @@ void test_spellings() {
       {"# Disk Descriptor File", "# Disk Descriptor File\n" + keys + kExtent},
       {"no comment", keys + kExtent},
       {"other comments", "# a\n#\n#=\n# RW 5 ZERO\n" + kWhole + "# CID=0\n"},
-      {"comments between extents and keys", kHead + "# Extent description\n#\n" + kExtent + "# The Disk Data Base \n#DDB\n"},
-      {"blanks around =", "version = 1\nCID\t=\t12345678\nparentCID =ffffffff\ncreateType= \"monolithicFlat\" \n" + kExtent},
-      {"upper case", "VERSION=1\nCID=12345678\nPARENTCID=FFFFFFFF\nCREATETYPE=\"MONOLITHICFLAT\"\nRW 100 FLAT \"a-flat.vmdk\" 0\n"},
-      {"lower case", "version=1\ncid=12345678\nparentcid=ffffffff\ncreatetype=\"monolithicflat\"\nrw 100 flat \"a-flat.vmdk\" 0\n"},
-      {"quotes", "version=\"1\"\nCID=\"12345678\"\nparentCID='ffffffff'\ncreateType='monolithicFlat'\nRW 100 FLAT 'a-flat.vmdk' 0\n"},
-      {"no quotes", "version=1\nCID=12345678\nparentCID=ffffffff\ncreateType=monolithicFlat\n" + kExtent},
-      {"0x", "version=1\nCID=0x12345678\nparentCID=0xFFFFFFFF\ncreateType=\"monolithicFlat\"\n" + kExtent},
-      {"more digits than eight", "version=1\nCID=9912345678\nparentCID=ffffffffffffffff\ncreateType=\"monolithicFlat\"\n" + kExtent},
+      {"comments between extents and keys",
+       kHead + "# Extent description\n#\n" + kExtent + "# The Disk Data Base \n#DDB\n"},
+      {"blanks around =",
+       "version = 1\nCID\t=\t12345678\nparentCID =ffffffff\ncreateType= \"monolithicFlat\" \n" +
+           kExtent},
+      {"upper case",
+       "VERSION=1\nCID=12345678\nPARENTCID=FFFFFFFF\nCREATETYPE=\"MONOLITHICFLAT\"\nRW 100 FLAT "
+       "\"a-flat.vmdk\" 0\n"},
+      {"lower case",
+       "version=1\ncid=12345678\nparentcid=ffffffff\ncreatetype=\"monolithicflat\"\nrw 100 flat "
+       "\"a-flat.vmdk\" 0\n"},
+      {"quotes",
+       "version=\"1\"\nCID=\"12345678\"\nparentCID='ffffffff'\ncreateType='monolithicFlat'\nRW 100 "
+       "FLAT 'a-flat.vmdk' 0\n"},
+      {"no quotes",
+       "version=1\nCID=12345678\nparentCID=ffffffff\ncreateType=monolithicFlat\n" + kExtent},
+      {"0x", "version=1\nCID=0x12345678\nparentCID=0xFFFFFFFF\ncreateType=\"monolithicFlat\"\n" +
+                 kExtent},
+      {"more digits than eight",
+       "version=1\nCID=9912345678\nparentCID=ffffffffffffffff\ncreateType=\"monolithicFlat\"\n" +
+           kExtent},
       {"extents first", kExtent + keys},
-      {"keys in another order", "createType=\"monolithicFlat\"\nparentCID=ffffffff\nversion=1\n" + kExtent + "CID=12345678\n"},
+      {"keys in another order", "createType=\"monolithicFlat\"\nparentCID=ffffffff\nversion=1\n" +
+                                    kExtent + "CID=12345678\n"},
       {"encoding first", "encoding=\"UTF-8\"\n" + kWhole},
       {"ddb before the extents", kHead + "ddb.adapterType = \"ide\"\n" + kExtent},
       {"what follows a NUL", kWhole + "\0RW 7 ZERO\nCID=0\n"s},
       {"NULs at the end", kWhole + std::string(500, '\0')},
-      {"unknown keys and lines", kHead + "who=knows\nno key at all\n=\n= x\nsome words here\n" + kExtent},
+      {"unknown keys and lines",
+       kHead + "who=knows\nno key at all\n=\n= x\nsome words here\n" + kExtent},
       {"blanks in the extent line", kHead + "  RW   100\tFLAT \t \"a-flat.vmdk\" \t 0  \n"},
       {"no offset", kHead + "RW 100 FLAT \"a-flat.vmdk\"\n"},
       {"zeros in front of numbers", kHead + "RW 0000100 FLAT \"a-flat.vmdk\" 000\n"},
@@ -164,7 +187,8 @@ void test_header_keys() {
     if (c.status != VMDK_OK) CHECK(parsed.outcome.message.starts_with("a.vmdk: "));
   }
   const std::pair<const char*, std::uint32_t> ids[] = {
-      {"0", 0}, {"a3db3bc", 0xa3db3bc}, {"ECF94A4", 0xecf94a4}, {"fffffffe", 0xfffffffe}, {"0x00000001", 1},
+      {"0", 0},          {"a3db3bc", 0xa3db3bc}, {"ECF94A4", 0xecf94a4}, {"fffffffe", 0xfffffffe},
+      {"0x00000001", 1},
   };
   for (const auto& [text, id] : ids) {
     const Parsed parsed = parse("CID="s + text + "\nparentCID=" + text + "\n" + kExtent);
@@ -225,7 +249,8 @@ void test_create_types() {
       CHECK_EQ(Descriptor::summarize("createType=\"" + spelt + "\"").type, type);
     }
     CHECK(!vmdk::type_of(name + "x"s));
-    CHECK(!vmdk::type_of(std::string(name).substr(0, std::string(name).size() - 1)) || name == "vmfsRDMP"s);
+    CHECK(!vmdk::type_of(std::string(name).substr(0, std::string(name).size() - 1)) ||
+          name == "vmfsRDMP"s);
   }
   CHECK(!vmdk::type_of(""));
   CHECK(!vmdk::type_of(" custom"));
@@ -276,13 +301,15 @@ void test_extents() {
       {"RW 1 FLAT \"it's\" 0", kRw, 1, ExtentType::flat, "it's"},
       {"RW 1 FLAT 'a\"b' 9", kRw, 1, ExtentType::flat, "a\"b", 9},
       {"RW 1 FLAT \"C:\\vm\\a.vmdk\" 0", kRw, 1, ExtentType::flat, "C:\\vm\\a.vmdk"},
-      {"RW 1 FLAT \"\\\\.\\PhysicalDrive0\" 63", kRw, 1, ExtentType::flat, "\\\\.\\PhysicalDrive0", 63},
+      {"RW 1 FLAT \"\\\\.\\PhysicalDrive0\" 63", kRw, 1, ExtentType::flat, "\\\\.\\PhysicalDrive0",
+       63},
       {"RW 1 FLAT \"/dev/sda\" 63", kRw, 1, ExtentType::flat, "/dev/sda", 63},
       {"RW 1 VMFS \"vsan://0123\"", kRw, 1, ExtentType::vmfs, "vsan://0123"},
       {"RW 1 FLAT \"\xd6\xd0\xce\xc4\" 0", kRw, 1, ExtentType::flat, "\xd6\xd0\xce\xc4"},
       {"RW 1 FLAT \" a \" 0", kRw, 1, ExtentType::flat, " a "},
       {"RW 1 FLAT \"\" 0", kRw, 1, ExtentType::flat, ""},
-      {"RW 1 FLAT \"" + std::string(4095, 'n') + "\" 0", kRw, 1, ExtentType::flat, std::string(4095, 'n')},
+      {"RW 1 FLAT \"" + std::string(4095, 'n') + "\" 0", kRw, 1, ExtentType::flat,
+       std::string(4095, 'n')},
       {"RW 1 FLAT \"a\" 7 partitionUUID dev id", kRw, 1, ExtentType::flat, "a", 7},
       {"RW 1 FLAT \"a\" 7 PARTITIONUUID", kRw, 1, ExtentType::flat, "a", 7},
   };
@@ -383,23 +410,35 @@ void test_sum_of_extents() {
 }
 
 void test_keys() {
-  const std::string text = kHead +
-                           "encoding = \"windows-1252\"\nencoding=\"GBK\"\n" + kExtent +
+  const std::string text = kHead + "encoding = \"windows-1252\"\nencoding=\"GBK\"\n" + kExtent +
                            "ddb.adapterType = \"ide\"\nddb.adapterType=\"lsilogic\"\n"
                            "ddb.empty = \"\"\nddb.bare =\nddb.one = \"\nddb.two = 'x\"\n"
                            "ddb.blank = \" a b \"\nddb.equals = \"a=b=c\"\nDDB.Upper = 'q'\n"
                            "ddb.comment = \"say \\\"hi\\\"\"\nddb.hash = \"#1\"\nfcd.uuid = x y\n";
   const Parsed parsed = parse(text);
   const std::pair<const char*, const char*> values[] = {
-      {"version", "1"},        {"VERSION", "1"},
-      {"encoding", "windows-1252"},  // of a header key the first one counts
+      {"version", "1"},
+      {"VERSION", "1"},
+      {"encoding", "windows-1252"},     // of a header key the first one counts
       {"ddb.adapterType", "lsilogic"},  // of the disk database the last
-      {"DDB.ADAPTERTYPE", "lsilogic"}, {"ddb.empty", ""},   {"ddb.bare", ""},
-      {"ddb.one", "\""},       {"ddb.two", "'x\""},         {"ddb.blank", " a b "},
-      {"ddb.equals", "a=b=c"}, {"ddb.upper", "q"},          {"ddb.comment", "say \\\"hi\\\""},
-      {"ddb.hash", "#1"},      {"fcd.uuid", "x y"},         {"missing", "(none)"},
-      {"", "(none)"},          {"ddb.", "(none)"},          {"ddb.adapterTyp", "(none)"},
-      {"ddb.adapterTypes", "(none)"}, {"CIDx", "(none)"},   {"RW", "(none)"},
+      {"DDB.ADAPTERTYPE", "lsilogic"},
+      {"ddb.empty", ""},
+      {"ddb.bare", ""},
+      {"ddb.one", "\""},
+      {"ddb.two", "'x\""},
+      {"ddb.blank", " a b "},
+      {"ddb.equals", "a=b=c"},
+      {"ddb.upper", "q"},
+      {"ddb.comment", "say \\\"hi\\\""},
+      {"ddb.hash", "#1"},
+      {"fcd.uuid", "x y"},
+      {"missing", "(none)"},
+      {"", "(none)"},
+      {"ddb.", "(none)"},
+      {"ddb.adapterTyp", "(none)"},
+      {"ddb.adapterTypes", "(none)"},
+      {"CIDx", "(none)"},
+      {"RW", "(none)"},
   };
   for (const auto& [key, wanted] : values) {
     const unit::Row row(key);
@@ -407,10 +446,12 @@ void test_keys() {
   }
   if (!CHECK(parsed.value.has_value())) return;
   const std::vector<std::string> order = {
-      "version", "CID", "parentCID", "createType", "encoding", "ddb.adapterType", "ddb.empty", "ddb.bare",
-      "ddb.one", "ddb.two", "ddb.blank", "ddb.equals", "DDB.Upper", "ddb.comment", "ddb.hash", "fcd.uuid"};
+      "version",   "CID",         "parentCID", "createType", "encoding",  "ddb.adapterType",
+      "ddb.empty", "ddb.bare",    "ddb.one",   "ddb.two",    "ddb.blank", "ddb.equals",
+      "DDB.Upper", "ddb.comment", "ddb.hash",  "fcd.uuid"};
   std::vector<std::string> got;
-  for (std::size_t i = 0; i < parsed.value->key_count(); ++i) got.emplace_back(parsed.value->key(i));
+  for (std::size_t i = 0; i < parsed.value->key_count(); ++i)
+    got.emplace_back(parsed.value->key(i));
   CHECK_EQ(got, order);
   CHECK_EQ(parsed.value->text, text);
 
@@ -430,7 +471,9 @@ void test_keys_like_extents() {
 }
 
 void test_limits() {
-  const auto with_size = [](std::size_t size) { return kWhole + std::string(size - kWhole.size(), '\n'); };
+  const auto with_size = [](std::size_t size) {
+    return kWhole + std::string(size - kWhole.size(), '\n');
+  };
   const vmdk::DescriptorLimits small{1000, 3};
   CHECK_EQ(parse(with_size(1000), small).outcome.status, VMDK_OK);
   const auto longer = parse(with_size(1001), small).outcome;
@@ -511,7 +554,9 @@ void test_looks_like() {
   const std::pair<std::string, bool> encrypted[] = {
       {".encoding = \"UTF-8\"\nencryption.keySafe = \"x\"\n", true},
       {"encryption.keySafe = \"x\"", true},
-      {"\xef\xbb\xbf" "ENCRYPTION.data=", true},
+      {"\xef\xbb\xbf"
+       "ENCRYPTION.data=",
+       true},
       {kHead + "encryptionKeys=\"x\"\n", true},
       {kHead + "keyID=\"x\"\n", true},
       {kWhole, false},
@@ -537,14 +582,18 @@ void test_summarize() {
   } texts[] = {
       {"", VMDK_TYPE_UNKNOWN, 0, false},
       {kWhole, VMDK_TYPE_MONOLITHIC_FLAT, 100, false},
-      {"\xef\xbb\xbf" "createType=custom\nRW 5 ZERO", VMDK_TYPE_CUSTOM, 5, false},
+      {"\xef\xbb\xbf"
+       "createType=custom\nRW 5 ZERO",
+       VMDK_TYPE_CUSTOM, 5, false},
       {"parentCID=12345678\n", VMDK_TYPE_UNKNOWN, 0, true},
       {"parentCID=fffffffe\n", VMDK_TYPE_UNKNOWN, 0, true},
       {"parentCID=nonsense\n", VMDK_TYPE_UNKNOWN, 0, false},
       {"createType=\"nonsense\"\n", VMDK_TYPE_UNKNOWN, 0, false},
       {"RW 1 ZERO\nRDONLY 2 NONSENSE\nNOACCESS 4\nRW x\nWO 8 ZERO", VMDK_TYPE_UNKNOWN, 7, false},
-      {"RW 18014398509481984 ZERO\nRW 18014398509481984 ZERO\n", VMDK_TYPE_UNKNOWN, kMaxSectors, false},
-      {"RW 9999999999999999999 ZERO\nRW 9999999999999999999 ZERO\n", VMDK_TYPE_UNKNOWN, kMaxSectors, false},
+      {"RW 18014398509481984 ZERO\nRW 18014398509481984 ZERO\n", VMDK_TYPE_UNKNOWN, kMaxSectors,
+       false},
+      {"RW 9999999999999999999 ZERO\nRW 9999999999999999999 ZERO\n", VMDK_TYPE_UNKNOWN, kMaxSectors,
+       false},
       {"# Disk DescriptorFile\ncreateType=\"vmf", VMDK_TYPE_UNKNOWN, 0, false},
   };
   for (const auto& c : texts) {
@@ -556,19 +605,43 @@ void test_summarize() {
   }
 }
 
-// 20,000 damaged texts. Each is parsed or refused with a message that is safe to print; what is parsed
-// holds together.
+// 20,000 damaged texts. Each is parsed or refused with a message that is safe to print; what is
+// parsed holds together.
 void test_mutations() {
   const std::string seeds[] = {
       kWhole + "ddb.adapterType = \"ide\"\nddb.geometry.cylinders = \"10\"\n",
-      kHead + "RW 1 ZERO\nRDONLY 2 SPARSE \"a \"b\" c\"\nNOACCESS 3 VMFS 'x' 1\nRW 4 FLAT \"p\" 5 partitionUUID y\n",
-      "\xef\xbb\xbf#Disk Descriptor File\r\nversion = 3\r\nencoding=\"GBK\"\r\nCID=0xFFFFFFFE\rparentCID=1\r"
-      "parentFileNameHint=\"\xd6\xd0\xce\xc4.vmdk\"\rcreateType=\"seSparse\"\rRW 8 SESPARSE \"a-sesparse.vmdk\"\r",
+      kHead +
+          "RW 1 ZERO\nRDONLY 2 SPARSE \"a \"b\" c\"\nNOACCESS 3 VMFS 'x' 1\nRW 4 FLAT \"p\" 5 "
+          "partitionUUID y\n",
+      "\xef\xbb\xbf#Disk Descriptor File\r\nversion = "
+      "3\r\nencoding=\"GBK\"\r\nCID=0xFFFFFFFE\rparentCID=1\r"
+      "parentFileNameHint=\"\xd6\xd0\xce\xc4.vmdk\"\rcreateType=\"seSparse\"\rRW 8 SESPARSE "
+      "\"a-sesparse.vmdk\"\r",
       "encryption.keySafe = \"vmware:key/list/(x)\"\nencryption.data=\"y\"\n",
   };
-  const std::string_view words[] = {"RW ",    "RDONLY 1 ", "=",    "\"",  "'",   "\n",  "\r",   " ",        "\t", "#",
-                                    "ddb.",   "CID=",      "ZERO", "FLAT", "0x", "9999999999999999999", "-1", "parentCID",
-                                    "version=", "createType=\"", "partitionUUID", "\xff\xfe", "\xef\xbb\xbf"};
+  const std::string_view words[] = {"RW ",
+                                    "RDONLY 1 ",
+                                    "=",
+                                    "\"",
+                                    "'",
+                                    "\n",
+                                    "\r",
+                                    " ",
+                                    "\t",
+                                    "#",
+                                    "ddb.",
+                                    "CID=",
+                                    "ZERO",
+                                    "FLAT",
+                                    "0x",
+                                    "9999999999999999999",
+                                    "-1",
+                                    "parentCID",
+                                    "version=",
+                                    "createType=\"",
+                                    "partitionUUID",
+                                    "\xff\xfe",
+                                    "\xef\xbb\xbf"};
   unit::Random random(7);
   std::size_t parsed = 0, refused = 0;
   for (int i = 0; i < 20000; ++i) {
@@ -595,7 +668,8 @@ void test_mutations() {
           if (random.one_in(8)) text.resize(at);
       }
     }
-    const vmdk::DescriptorLimits limits{random.one_in(10) ? 200u : 1u << 20, random.one_in(10) ? 2u : 65536u};
+    const vmdk::DescriptorLimits limits{random.one_in(10) ? 200u : 1u << 20,
+                                        random.one_in(10) ? 2u : 65536u};
     const Descriptor::Summary summary = Descriptor::summarize(text);
     (void)vmdk::looks_like_descriptor(text);
     (void)vmdk::looks_encrypted(text);
@@ -604,19 +678,23 @@ void test_mutations() {
       ++parsed;
       std::uint64_t sum = 0;
       for (const vmdk::ExtentLine& extent : d.extents) sum += extent.sectors;
-      if (sum != d.sectors || sum > kMaxSectors || d.extents.size() > limits.max_extents || d.text.size() > limits.max_bytes)
+      if (sum != d.sectors || sum > kMaxSectors || d.extents.size() > limits.max_extents ||
+          d.text.size() > limits.max_bytes)
         CHECK_EQ(text, "a text whose parts fit");
-      if (text.find('\0') == std::string::npos && summary.sectors != d.sectors) CHECK_EQ(text, "a text summed up rightly");
+      if (text.find('\0') == std::string::npos && summary.sectors != d.sectors)
+        CHECK_EQ(text, "a text summed up rightly");
       for (std::size_t k = 0; k < d.key_count(); ++k)
         if (!d.find(d.key(k))) CHECK_EQ(text, "a text whose keys are found");
     } catch (const vmdk::Error& error) {
       ++refused;
       const std::string message = error.what();
-      const bool known = error.status() == VMDK_ERR_CORRUPT || error.status() == VMDK_ERR_UNSUPPORTED ||
+      const bool known = error.status() == VMDK_ERR_CORRUPT ||
+                         error.status() == VMDK_ERR_UNSUPPORTED ||
                          error.status() == VMDK_ERR_LIMIT || error.status() == VMDK_ERR_ENCRYPTED ||
                          error.status() == VMDK_ERR_PATH_DENIED;
       bool safe = message.starts_with("a.vmdk: ") && message.size() < 600;
-      for (const char c : message) safe = safe && static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
+      for (const char c : message)
+        safe = safe && static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
       if (!known || !safe) CHECK_EQ(message, "a message that can be shown, for " + text);
     }
   }
@@ -640,11 +718,11 @@ void test_random_bytes() {
 
 int main() {
   const CMUnitTest tests[] = {
-      UNIT_TEST(test_spellings),       UNIT_TEST(test_header_keys), UNIT_TEST(test_create_types),
-      UNIT_TEST(test_extents),         UNIT_TEST(test_extents_refused), UNIT_TEST(test_sum_of_extents),
-      UNIT_TEST(test_keys),            UNIT_TEST(test_keys_like_extents), UNIT_TEST(test_limits),
-      UNIT_TEST(test_utf16),           UNIT_TEST(test_looks_like),  UNIT_TEST(test_summarize),
-      UNIT_TEST(test_mutations),       UNIT_TEST(test_random_bytes),
+      UNIT_TEST(test_spellings), UNIT_TEST(test_header_keys),       UNIT_TEST(test_create_types),
+      UNIT_TEST(test_extents),   UNIT_TEST(test_extents_refused),   UNIT_TEST(test_sum_of_extents),
+      UNIT_TEST(test_keys),      UNIT_TEST(test_keys_like_extents), UNIT_TEST(test_limits),
+      UNIT_TEST(test_utf16),     UNIT_TEST(test_looks_like),        UNIT_TEST(test_summarize),
+      UNIT_TEST(test_mutations), UNIT_TEST(test_random_bytes),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -50,7 +50,8 @@ void test_read_and_put() {
 // The ones that were used last stay, in as many bytes as allowed.
 void test_order() {
   GrainCache cache(4096);
-  for (std::uint64_t key = 1; key <= 4; ++key) CHECK_EQ(cache.put(key, grain_of(key, 1024), 1024).size(), 0u);
+  for (std::uint64_t key = 1; key <= 4; ++key)
+    CHECK_EQ(cache.put(key, grain_of(key, 1024), 1024).size(), 0u);
   for (std::uint64_t key = 1; key <= 4; ++key) CHECK(is_here(cache, key, 0, 1024));
   CHECK(is_here(cache, 1, 0, 1));  // used again: 2 is the oldest now
   const Buffer spare = cache.put(5, grain_of(5, 1024), 1024);
@@ -155,8 +156,9 @@ void test_states() {
 
 int main() {
   const CMUnitTest tests[] = {
-      UNIT_TEST(test_read_and_put), UNIT_TEST(test_order),      UNIT_TEST(test_put_twice), UNIT_TEST(test_small_limits),
-      UNIT_TEST(test_add_extent),   UNIT_TEST(test_threads),    UNIT_TEST(test_states),
+      UNIT_TEST(test_read_and_put), UNIT_TEST(test_order),      UNIT_TEST(test_put_twice),
+      UNIT_TEST(test_small_limits), UNIT_TEST(test_add_extent), UNIT_TEST(test_threads),
+      UNIT_TEST(test_states),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

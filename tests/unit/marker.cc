@@ -28,10 +28,12 @@ void test_decode() {
       {128, 77, 1, std::nullopt},
       {UINT64_MAX, UINT32_MAX, 3, std::nullopt},
   };
-  constexpr std::array kTypes = {MarkerType::end_of_stream, MarkerType::grain_table, MarkerType::grain_directory,
-                                 MarkerType::footer, MarkerType::progress};
+  constexpr std::array kTypes = {MarkerType::end_of_stream, MarkerType::grain_table,
+                                 MarkerType::grain_directory, MarkerType::footer,
+                                 MarkerType::progress};
   for (const auto& m : markers) {
-    const unit::Row row(unit::show(m.value) + ", " + unit::show(m.size) + ", " + unit::show(m.type));
+    const unit::Row row(unit::show(m.value) + ", " + unit::show(m.size) + ", " +
+                        unit::show(m.type));
     std::array<std::byte, vmdk::kMarkerSize> data{};
     unit::store_le(data, 0, m.value);
     unit::store_le(data, 8, m.size);

@@ -221,7 +221,8 @@ struct stat stat_of(const std::string& path) {
 }
 
 void check_case(const unit::Tree& tree, const Case& c, int dir, Resolver resolver, int flags) {
-  const unit::Row row(unit::show(c.name) + (resolver == Resolver::walk ? " by walk" : " by automatic") +
+  const unit::Row row(unit::show(c.name) +
+                      (resolver == Resolver::walk ? " by walk" : " by automatic") +
                       (flags == kLook ? ", looking" : ", reading"));
   const int result = vmdk::open_beneath(dir, c.name, flags, resolver);
   const vmdk::UniqueFd fd(result);
@@ -337,9 +338,10 @@ void race(Resolver resolver) {
   });
 
   const vmdk::UniqueFd dir(::open(tree.at("in").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  const struct stat canaries[] = {stat_of(tree.at("out/canary")), stat_of(tree.at("out/dir/canary"))};
-  const std::string names[] = {"swap-dir/canary", "swap-file", "moving/deep/up", "up", "stays/canary",
-                               "moving/deep/good"};
+  const struct stat canaries[] = {stat_of(tree.at("out/canary")),
+                                  stat_of(tree.at("out/dir/canary"))};
+  const std::string names[] = {"swap-dir/canary", "swap-file",       "moving/deep/up", "up",
+                               "stays/canary",    "moving/deep/good"};
   std::uint64_t opened = 0, refused = 0, escaped = 0;
   const auto begin = std::chrono::steady_clock::now();
   const auto since = [&] { return std::chrono::steady_clock::now() - begin; };
@@ -430,11 +432,13 @@ void test_absolute_and_climbs() {
     const char* name;
     bool absolute, climbs;
   } names[] = {
-      {"", false, false},    {"a", false, false},     {"/", true, false},      {"/a", true, false},
-      {"./a", false, false}, {"..", false, true},     {"../a", false, true},   {"a/..", false, true},
-      {"a/../b", false, true}, {"/..", true, true},   {"...", false, false},   {"..a", false, false},
-      {"a..", false, false}, {"a/..b/c", false, false}, {"a/b../c", false, false}, {"a//..", false, true},
-      {"..\\a", false, false}, {"a/.. /b", false, false}, {"../", false, true},
+      {"", false, false},     {"a", false, false},       {"/", true, false},
+      {"/a", true, false},    {"./a", false, false},     {"..", false, true},
+      {"../a", false, true},  {"a/..", false, true},     {"a/../b", false, true},
+      {"/..", true, true},    {"...", false, false},     {"..a", false, false},
+      {"a..", false, false},  {"a/..b/c", false, false}, {"a/b../c", false, false},
+      {"a//..", false, true}, {"..\\a", false, false},   {"a/.. /b", false, false},
+      {"../", false, true},
   };
   for (const auto& c : names) {
     const unit::Row row(c.name);
@@ -445,10 +449,22 @@ void test_absolute_and_climbs() {
 
 void test_normalize() {
   const std::pair<const char*, const char*> paths[] = {
-      {"/", "/"},           {"//", "/"},          {"/.", "/"},           {"/..", "/"},
-      {"/../..", "/"},      {"/a", "/a"},         {"/a/", "/a"},         {"//a///b//", "/a/b"},
-      {"/a/./b", "/a/b"},   {"/a/../b", "/b"},    {"/a/b/../../c", "/c"}, {"/a/../../b", "/b"},
-      {"/a/b/..", "/a"},    {"/a/..", "/"},       {"/.../..a/b..", "/.../..a/b.."}, {"/a/. /b", "/a/. /b"},
+      {"/", "/"},
+      {"//", "/"},
+      {"/.", "/"},
+      {"/..", "/"},
+      {"/../..", "/"},
+      {"/a", "/a"},
+      {"/a/", "/a"},
+      {"//a///b//", "/a/b"},
+      {"/a/./b", "/a/b"},
+      {"/a/../b", "/b"},
+      {"/a/b/../../c", "/c"},
+      {"/a/../../b", "/b"},
+      {"/a/b/..", "/a"},
+      {"/a/..", "/"},
+      {"/.../..a/b..", "/.../..a/b.."},
+      {"/a/. /b", "/a/. /b"},
       {"/a/../b/./c", "/b/c"},
   };
   for (const auto& [path, wanted] : paths) {
@@ -462,9 +478,9 @@ void test_below() {
   const struct {
     const char *root, *path, *rest;
   } paths[] = {
-      {"/", "/a", "a"},        {"/", "/a/b", "a/b"}, {"/", "/", ""},          {"/a", "/a", ""},
-      {"/a", "/a/b", "b"},     {"/a", "/a/b/c", "b/c"}, {"/a", "/ab", ""},    {"/a", "/ab/c", ""},
-      {"/a/b", "/a/b/c", "c"}, {"/a/b", "/a", ""},   {"/a/b", "/a/c/b", ""},  {"/a", "/b/a", ""},
+      {"/", "/a", "a"},        {"/", "/a/b", "a/b"},    {"/", "/", ""},         {"/a", "/a", ""},
+      {"/a", "/a/b", "b"},     {"/a", "/a/b/c", "b/c"}, {"/a", "/ab", ""},      {"/a", "/ab/c", ""},
+      {"/a/b", "/a/b/c", "c"}, {"/a/b", "/a", ""},      {"/a/b", "/a/c/b", ""}, {"/a", "/b/a", ""},
       {"/a/b", "/a/bc", ""},
   };
   for (const auto& c : paths) {
@@ -477,11 +493,11 @@ void test_below() {
 
 int main() {
   const CMUnitTest tests[] = {
-      UNIT_TEST(test_table_automatic),     UNIT_TEST(test_table_walk),
-      UNIT_TEST(test_no_leaks),            UNIT_TEST(test_unique_fd),
-      UNIT_TEST(test_check_name),          UNIT_TEST(test_absolute_and_climbs),
-      UNIT_TEST(test_normalize),           UNIT_TEST(test_below),
-      UNIT_TEST(test_race_automatic),      UNIT_TEST(test_race_walk),
+      UNIT_TEST(test_table_automatic), UNIT_TEST(test_table_walk),
+      UNIT_TEST(test_no_leaks),        UNIT_TEST(test_unique_fd),
+      UNIT_TEST(test_check_name),      UNIT_TEST(test_absolute_and_climbs),
+      UNIT_TEST(test_normalize),       UNIT_TEST(test_below),
+      UNIT_TEST(test_race_automatic),  UNIT_TEST(test_race_walk),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

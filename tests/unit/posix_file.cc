@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// io/posix_file: real files, under both path policies and both ways of resolving names, and with fewer
-// descriptors than files.
+// io/posix_file: real files, under both path policies and both ways of resolving names, and with
+// fewer descriptors than files.
 #include "io/posix_file.h"
 
 #include <fcntl.h>
@@ -49,17 +49,28 @@ void test_open_and_read() {
     std::size_t size;
     bool good;
   } reads[] = {
-      {0, 0, true},  {0, 1, true},   {9, 1, true},   {10, 0, true},         {3, 7, true},
-      {3, 8, false}, {10, 1, false}, {11, 0, false}, {UINT64_MAX, 1, false}, {UINT64_MAX - 3, 8, false},
+      {0, 0, true},
+      {0, 1, true},
+      {9, 1, true},
+      {10, 0, true},
+      {3, 7, true},
+      {3, 8, false},
+      {10, 1, false},
+      {11, 0, false},
+      {UINT64_MAX, 1, false},
+      {UINT64_MAX - 3, 8, false},
       {std::uint64_t{1} << 63, 1, false},
   };
   for (const auto& r : reads) {
     const unit::Row row(unit::show(r.size) + " bytes at " + unit::show(r.offset));
     std::string text(r.size, '?');
-    const auto result = unit::outcome_of([&] { file->read_at(r.offset, std::as_writable_bytes(std::span(text))); });
+    const auto result =
+        unit::outcome_of([&] { file->read_at(r.offset, std::as_writable_bytes(std::span(text))); });
     CHECK_EQ(result.status, r.good ? VMDK_OK : VMDK_ERR_CORRUPT);
-    if (r.good) CHECK_EQ(text, std::string("0123456789").substr(r.offset, r.size));
-    else CHECK_EQ(text, std::string(r.size, '?'));
+    if (r.good)
+      CHECK_EQ(text, std::string("0123456789").substr(r.offset, r.size));
+    else
+      CHECK_EQ(text, std::string(r.size, '?'));
   }
   CHECK_EQ(files.open(tree.at("empty"))->size(), 0u);
 
@@ -71,8 +82,10 @@ void test_open_and_read() {
 
   CHECK_EQ(unit::outcome_of([&] { files.open(""); }).status, VMDK_ERR_NOT_FOUND);
   CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("missing")); }).status, VMDK_ERR_NOT_FOUND);
-  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("missing/disk.vmdk")); }).status, VMDK_ERR_NOT_FOUND);
-  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("disk.vmdk/x")); }).status, VMDK_ERR_NOT_FOUND);
+  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("missing/disk.vmdk")); }).status,
+           VMDK_ERR_NOT_FOUND);
+  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("disk.vmdk/x")); }).status,
+           VMDK_ERR_NOT_FOUND);
   CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("dangling")); }).status, VMDK_ERR_NOT_FOUND);
   CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("missing")); }).os_error, ENOENT);
 }
@@ -98,7 +111,7 @@ void test_no_regular_file() {
       PosixFileSystem files({any, {}, 128, resolver});
       const auto disk = files.open(tree.at("disk.vmdk"));
       const std::pair<const char*, const char*> odd[] = {
-          {"dir", "a directory"}, {"fifo", "a FIFO"},      {"to-fifo", "a FIFO"},
+          {"dir", "a directory"},    {"fifo", "a FIFO"},     {"to-fifo", "a FIFO"},
           {"to-dir", "a directory"}, {"socket", "a socket"},
       };
       for (const auto& [name, what] : odd) {
@@ -110,7 +123,8 @@ void test_no_regular_file() {
         CHECK_EQ(opened.status, VMDK_ERR_NOT_VMDK);
         CHECK_HAS(opened.message, what);
       }
-      CHECK_EQ(unit::outcome_of([&] { files.open_named(*disk, "to-null"); }).status, VMDK_ERR_PATH_DENIED);
+      CHECK_EQ(unit::outcome_of([&] { files.open_named(*disk, "to-null"); }).status,
+               VMDK_ERR_PATH_DENIED);
       CHECK_EQ(unit::outcome_of([&] { files.open("/dev/null"); }).status, VMDK_ERR_NOT_VMDK);
     }
   }
@@ -130,7 +144,8 @@ void check_names(PosixFileSystem& files, const File& from, const std::vector<Nam
     CHECK_EQ(result.status, c.status);
     CHECK_EQ(file != nullptr, c.content != nullptr);
     if (file && c.content != nullptr) CHECK_EQ(content(*file), c.content);
-    if (c.status == VMDK_ERR_PATH_DENIED) CHECK(!result.message.empty() && result.message.find('\n') == std::string::npos);
+    if (c.status == VMDK_ERR_PATH_DENIED)
+      CHECK(!result.message.empty() && result.message.find('\n') == std::string::npos);
   }
 }
 
@@ -230,7 +245,9 @@ void test_beneath(Resolver resolver) {
                  {"data", "data"}});
     const auto beside = files.open_named(*disk, "../beside/sub/data");
     if (CHECK(beside != nullptr))
-      check_names(files, *beside, {{"data", "sub data beside"}, {"../data", "data beside"}, {"../../top/data", "data"}});
+      check_names(
+          files, *beside,
+          {{"data", "sub data beside"}, {"../data", "data beside"}, {"../../top/data", "data"}});
   }
   policy.roots = {tree.at("missing")};
   CHECK_EQ(unit::outcome_of([&] { PosixFileSystem files(policy); }).status != VMDK_OK, true);
@@ -267,7 +284,8 @@ void test_neighbours(Resolver resolver) {
   tree.link("top/sub/up", "..");
   PosixFileSystem files({false, {}, 128, resolver});
   const auto disk = files.open(tree.at("top/disk.vmdk"));
-  for (const char* name : {"base.vmdk", "./base.vmdk", "././base.vmdk", "here/base.vmdk", "sub/up/base.vmdk"}) {
+  for (const char* name :
+       {"base.vmdk", "./base.vmdk", "././base.vmdk", "here/base.vmdk", "sub/up/base.vmdk"}) {
     const unit::Row row(name);
     std::unique_ptr<File> base, data;
     CHECK_EQ(unit::outcome_of([&] { base = files.open_named(*disk, name); }).message, "");
@@ -299,19 +317,21 @@ void test_directory_replaced() {
   }
 }
 
-// Many more files than descriptors: all are read, in any order and by several threads, and at no time
-// are more open than allowed.
+// Many more files than descriptors: all are read, in any order and by several threads, and at no
+// time are more open than allowed.
 void test_rotation(Resolver resolver) {
   constexpr std::size_t kFiles = 60, kMost = 8;
   const unit::Tree tree;
   tree.file("disk.vmdk", "disk");
-  for (std::size_t i = 0; i < kFiles; ++i) tree.file("dir/part " + std::to_string(i), "content " + std::to_string(i));
+  for (std::size_t i = 0; i < kFiles; ++i)
+    tree.file("dir/part " + std::to_string(i), "content " + std::to_string(i));
   const int before = count_descriptors();
   {
     PosixFileSystem files({false, {}, kMost, resolver});
     const auto disk = files.open(tree.at("disk.vmdk"));
     std::vector<std::unique_ptr<File>> parts;
-    for (std::size_t i = 0; i < kFiles; ++i) parts.push_back(files.open_named(*disk, "dir/part " + std::to_string(i)));
+    for (std::size_t i = 0; i < kFiles; ++i)
+      parts.push_back(files.open_named(*disk, "dir/part " + std::to_string(i)));
     constexpr int kDirectories = 2;
     CHECK(count_descriptors() - before <= static_cast<int>(kMost) + kDirectories);
     std::atomic<int> wrong{0};
@@ -322,8 +342,8 @@ void test_rotation(Resolver resolver) {
         const std::string wanted = "content " + std::to_string(i);
         const std::size_t at = random.below(wanted.size() + 1);
         std::string text(random.below(wanted.size() - at + 1), '\0');
-        const auto result =
-            unit::outcome_of([&] { parts[i]->read_at(at, std::as_writable_bytes(std::span(text))); });
+        const auto result = unit::outcome_of(
+            [&] { parts[i]->read_at(at, std::as_writable_bytes(std::span(text))); });
         if (result.status != VMDK_OK || text != wanted.substr(at, text.size())) ++wrong;
       }
     };
@@ -334,7 +354,8 @@ void test_rotation(Resolver resolver) {
     CHECK(count_descriptors() - before <= static_cast<int>(kMost) + kDirectories);
     // Closing files in any order leaves the others in good order.
     for (std::size_t i = 0; i < kFiles; i += 2) parts[i].reset();
-    for (std::size_t i = 1; i < kFiles; i += 2) CHECK_EQ(content(*parts[i]), "content " + std::to_string(i));
+    for (std::size_t i = 1; i < kFiles; i += 2)
+      CHECK_EQ(content(*parts[i]), "content " + std::to_string(i));
   }
   CHECK_EQ(count_descriptors(), before);
 }
@@ -342,7 +363,8 @@ void test_rotation(Resolver resolver) {
 void test_rotation_automatic() { test_rotation(Resolver::automatic); }
 void test_rotation_walk() { test_rotation(Resolver::walk); }
 
-// A file that was replaced while its descriptor was closed is not taken for the one that was opened.
+// A file that was replaced while its descriptor was closed is not taken for the one that was
+// opened.
 void test_replaced() {
   const unit::Tree tree;
   tree.file("disk.vmdk", "disk");
@@ -353,14 +375,17 @@ void test_replaced() {
   for (int i = 0; i < 12; ++i) parts.push_back(files.open_named(*disk, "part" + std::to_string(i)));
   for (int i = 0; i < 12; ++i) {
     tree.file("new", "new " + std::to_string(i));
-    if (i % 2 == 0) tree.rename("new", "part" + std::to_string(i));
-    else tree.remove("part" + std::to_string(i));
+    if (i % 2 == 0)
+      tree.rename("new", "part" + std::to_string(i));
+    else
+      tree.remove("part" + std::to_string(i));
   }
   int refused = 0;
   for (int i = 0; i < 12; ++i) {
     const unit::Row row(unit::show(i));
     std::string text;
-    const auto result = unit::outcome_of([&] { text = content(*parts[static_cast<std::size_t>(i)]); });
+    const auto result =
+        unit::outcome_of([&] { text = content(*parts[static_cast<std::size_t>(i)]); });
     if (result.status == VMDK_OK) {
       CHECK_EQ(text, "old " + std::to_string(i));  // still open
       continue;
@@ -415,7 +440,8 @@ void test_siblings() {
   tree.directory("dir");
   PosixFileSystem files({});
   const auto disk = files.open(tree.at("disk.vmdk"));
-  CHECK_EQ(files.siblings(*disk), std::vector<std::string>({".", "..", "A", "b", "dir", "disk.vmdk"}));
+  CHECK_EQ(files.siblings(*disk),
+           std::vector<std::string>({".", "..", "A", "b", "dir", "disk.vmdk"}));
 }
 
 void test_stored_bytes() {
@@ -441,7 +467,9 @@ void test_relative() {
     PosixFileSystem files({});
     const auto disk = files.open("disk.vmdk");
     CHECK_EQ(disk->name(), "disk.vmdk");
-    check_names(files, *disk, {{"data", "data"}, {tree.at("data"), "data"}, {"../x", nullptr, VMDK_ERR_PATH_DENIED}});
+    check_names(
+        files, *disk,
+        {{"data", "data"}, {tree.at("data"), "data"}, {"../x", nullptr, VMDK_ERR_PATH_DENIED}});
     const auto data = files.open_named(*disk, "data");
     CHECK_EQ(data->name(), "data");
     const auto x = files.open("sub/x.vmdk");
@@ -455,13 +483,20 @@ void test_relative() {
 
 int main() {
   const CMUnitTest tests[] = {
-      UNIT_TEST(test_open_and_read),        UNIT_TEST(test_no_regular_file),
-      UNIT_TEST(test_beneath_automatic),    UNIT_TEST(test_beneath_walk),
-      UNIT_TEST(test_neighbours_automatic), UNIT_TEST(test_neighbours_walk),
-      UNIT_TEST(test_directory_replaced),   UNIT_TEST(test_rotation_automatic),
-      UNIT_TEST(test_rotation_walk),        UNIT_TEST(test_replaced),
-      UNIT_TEST(test_shrunk),               UNIT_TEST(test_identity),
-      UNIT_TEST(test_siblings),             UNIT_TEST(test_stored_bytes),
+      UNIT_TEST(test_open_and_read),
+      UNIT_TEST(test_no_regular_file),
+      UNIT_TEST(test_beneath_automatic),
+      UNIT_TEST(test_beneath_walk),
+      UNIT_TEST(test_neighbours_automatic),
+      UNIT_TEST(test_neighbours_walk),
+      UNIT_TEST(test_directory_replaced),
+      UNIT_TEST(test_rotation_automatic),
+      UNIT_TEST(test_rotation_walk),
+      UNIT_TEST(test_replaced),
+      UNIT_TEST(test_shrunk),
+      UNIT_TEST(test_identity),
+      UNIT_TEST(test_siblings),
+      UNIT_TEST(test_stored_bytes),
       UNIT_TEST(test_relative),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

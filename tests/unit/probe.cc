@@ -10,7 +10,9 @@ namespace {
 using namespace std::string_literals;
 using Data = std::vector<std::byte>;
 
-const std::string kText = "# Disk DescriptorFile\nversion=1\nparentCID=00000001\ncreateType=\"vmfs\"\nRW 100 VMFS \"a-flat.vmdk\"\n";
+const std::string kText =
+    "# Disk DescriptorFile\nversion=1\nparentCID=00000001\ncreateType=\"vmfs\"\nRW 100 VMFS "
+    "\"a-flat.vmdk\"\n";
 
 Data with_magic(std::uint64_t magic, std::size_t size) {
   Data data(std::max<std::size_t>(size, 8));
@@ -52,9 +54,13 @@ void test_kinds() {
       {"one byte", Data(1), VMDK_FILE_KIND_UNKNOWN},
       {"text", unit::bytes_of_text(kText), VMDK_FILE_KIND_DESCRIPTOR},
       {"a short text", unit::bytes_of_text("CID=1"), VMDK_FILE_KIND_DESCRIPTOR},
-      {"encrypted", unit::bytes_of_text("encryption.keySafe=\"x\"\nversion=1\n"), VMDK_FILE_KIND_ENCRYPTED},
+      {"encrypted", unit::bytes_of_text("encryption.keySafe=\"x\"\nversion=1\n"),
+       VMDK_FILE_KIND_ENCRYPTED},
       {"other text", unit::bytes_of_text("hello\n"), VMDK_FILE_KIND_UNKNOWN},
-      {"ELF", unit::bytes_of_text("\x7f" "ELF\x02\x01\x01\0\0\0"s), VMDK_FILE_KIND_UNKNOWN},
+      {"ELF",
+       unit::bytes_of_text("\x7f"
+                           "ELF\x02\x01\x01\0\0\0"s),
+       VMDK_FILE_KIND_UNKNOWN},
   };
   for (const auto& f : files) {
     const unit::Row row(f.what);
@@ -76,20 +82,26 @@ void test_probe() {
     std::uint64_t capacity, needed;
   } files[] = {
       {"text", unit::bytes_of_text(kText), VMDK_TYPE_VMFS, kText1, 51200, kText.size()},
-      {"text and NULs", unit::bytes_of_text(kText + std::string(100, '\0')), VMDK_TYPE_VMFS, kText1, 51200, kText.size()},
-      {"text that goes on", unit::bytes_of_text(kText + std::string(4096 - kText.size(), '\n')), VMDK_TYPE_VMFS,
-       kText1 | VMDK_PROBE_INCOMPLETE, 51200, 4096},
-      {"sparse, whole", sparse(1, 1, 1024), VMDK_TYPE_VMFS, kText1 | VMDK_PROBE_COMPRESSED, 51200, 1024},
+      {"text and NULs", unit::bytes_of_text(kText + std::string(100, '\0')), VMDK_TYPE_VMFS, kText1,
+       51200, kText.size()},
+      {"text that goes on", unit::bytes_of_text(kText + std::string(4096 - kText.size(), '\n')),
+       VMDK_TYPE_VMFS, kText1 | VMDK_PROBE_INCOMPLETE, 51200, 4096},
+      {"sparse, whole", sparse(1, 1, 1024), VMDK_TYPE_VMFS, kText1 | VMDK_PROBE_COMPRESSED, 51200,
+       1024},
       {"sparse, text cut off", sparse(1, 1, 560), VMDK_TYPE_UNKNOWN,
        kText1 | VMDK_PROBE_COMPRESSED | VMDK_PROBE_INCOMPLETE, 0, 1024},
-      {"sparse, header alone", sparse(1, 20, 512), VMDK_TYPE_UNKNOWN, VMDK_PROBE_COMPRESSED | VMDK_PROBE_INCOMPLETE,
-       1048576, 21 * 512},
-      {"sparse, no descriptor", sparse(0, 0, 512), VMDK_TYPE_UNKNOWN, VMDK_PROBE_COMPRESSED, 1048576, 512},
-      {"sparse, descriptor of NULs", sparse(2, 1, 1536), VMDK_TYPE_UNKNOWN, VMDK_PROBE_COMPRESSED, 1048576, 1536},
-      {"sparse, part of a header", sparse(1, 1, 100), VMDK_TYPE_UNKNOWN, VMDK_PROBE_INCOMPLETE, 0, 512},
+      {"sparse, header alone", sparse(1, 20, 512), VMDK_TYPE_UNKNOWN,
+       VMDK_PROBE_COMPRESSED | VMDK_PROBE_INCOMPLETE, 1048576, 21 * 512},
+      {"sparse, no descriptor", sparse(0, 0, 512), VMDK_TYPE_UNKNOWN, VMDK_PROBE_COMPRESSED,
+       1048576, 512},
+      {"sparse, descriptor of NULs", sparse(2, 1, 1536), VMDK_TYPE_UNKNOWN, VMDK_PROBE_COMPRESSED,
+       1048576, 1536},
+      {"sparse, part of a header", sparse(1, 1, 100), VMDK_TYPE_UNKNOWN, VMDK_PROBE_INCOMPLETE, 0,
+       512},
       {"sparse, descriptor nowhere", sparse(UINT64_MAX, UINT64_MAX, 512), VMDK_TYPE_UNKNOWN,
        VMDK_PROBE_COMPRESSED | VMDK_PROBE_INCOMPLETE, 1048576, UINT64_MAX / 1024 * 512 * 2},
-      {"encrypted", unit::bytes_of_text("# Disk DescriptorFile\nkeyID=x\nRW 5 ZERO\n"), VMDK_TYPE_UNKNOWN, 0, 0, 40},
+      {"encrypted", unit::bytes_of_text("# Disk DescriptorFile\nkeyID=x\nRW 5 ZERO\n"),
+       VMDK_TYPE_UNKNOWN, 0, 0, 40},
       {"zeros", Data(1000), VMDK_TYPE_UNKNOWN, 0, 0, 512},
   };
   for (const auto& f : files) {
@@ -134,7 +146,8 @@ void test_descriptor_text() {
 
 // Bytes of any kind, in blocks that are just as long, so that reading beyond them is seen.
 void test_random_bytes() {
-  constexpr std::uint64_t kMagics[] = {0x564d444b, 0x44574f43, 0xcafebabe, 0xf61972a2, 0x766d646b, 0};
+  constexpr std::uint64_t kMagics[] = {0x564d444b, 0x44574f43, 0xcafebabe,
+                                       0xf61972a2, 0x766d646b, 0};
   unit::Random random(12);
   for (int i = 0; i < 30000; ++i) {
     Data data = unit::random_bytes(random, random.below(random.one_in(8) ? 2000 : 600));
@@ -152,9 +165,10 @@ void test_random_bytes() {
     result.struct_size = 77;
     vmdk::probe(exact, result);
     const std::string_view text = vmdk::descriptor_text(exact);
-    const bool fits = result.struct_size == 77 && text.size() <= exact.size() &&
-                      (result.kind == VMDK_FILE_KIND_EMPTY) == exact.empty() && result.capacity % 512 == 0 &&
-                      ((result.flags & VMDK_PROBE_INCOMPLETE) != 0 || result.bytes_needed <= exact.size());
+    const bool fits =
+        result.struct_size == 77 && text.size() <= exact.size() &&
+        (result.kind == VMDK_FILE_KIND_EMPTY) == exact.empty() && result.capacity % 512 == 0 &&
+        ((result.flags & VMDK_PROBE_INCOMPLETE) != 0 || result.bytes_needed <= exact.size());
     if (!fits) CHECK_EQ(i, -1);
   }
 }
@@ -162,7 +176,7 @@ void test_random_bytes() {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {UNIT_TEST(test_kinds), UNIT_TEST(test_probe), UNIT_TEST(test_descriptor_text),
-                              UNIT_TEST(test_random_bytes)};
+  const CMUnitTest tests[] = {UNIT_TEST(test_kinds), UNIT_TEST(test_probe),
+                              UNIT_TEST(test_descriptor_text), UNIT_TEST(test_random_bytes)};
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

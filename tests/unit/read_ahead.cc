@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// extent/read_ahead: whatever the order of reads and the number of readers, each gets its grains or its
-// error, and the object may end at any moment.
+// extent/read_ahead: whatever the order of reads and the number of readers, each gets its grains or
+// its error, and the object may end at any moment.
 #include "extent/read_ahead.h"
 
 #include <atomic>
@@ -37,7 +37,8 @@ class Source final : public vmdk::GrainSource {
     if (is_hole(grain) || grain * kGrain + out.size() > size_) wrong_.fetch_add(1);
     {
       const std::lock_guard lock(mutex_);
-      if (bad_.contains(grain)) throw vmdk::Error(VMDK_ERR_CORRUPT, "grain " + std::to_string(grain));
+      if (bad_.contains(grain))
+        throw vmdk::Error(VMDK_ERR_CORRUPT, "grain " + std::to_string(grain));
     }
     if (slow_) std::this_thread::yield();
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = at(grain * kGrain + i);
@@ -66,7 +67,8 @@ class Source final : public vmdk::GrainSource {
 
 struct Rig {
   Rig(const Source& source, unsigned threads, std::uint64_t buffer_bytes = 1 << 20)
-      : buffers(buffer_bytes), pool(threads - 1),
+      : buffers(buffer_bytes),
+        pool(threads - 1),
         ahead(std::make_unique<ReadAhead>(source, pool, buffers, threads, kGrain, source.size())) {}
 
   GrainBuffers buffers;
@@ -87,11 +89,14 @@ bool read_holds(ReadAhead& ahead, const Source& source, std::uint64_t first, std
 void test_in_order() {
   for (const unsigned threads : {2u, 4u, 8u}) {
     for (const std::uint64_t step : {1u, 3u, 64u, 1000u}) {
-      for (const std::uint64_t buffer_bytes : {std::uint64_t{0}, kGrain, 3 * kGrain, std::uint64_t{1} << 20}) {
-        const unit::Row row(unit::show(threads) + " threads, " + unit::show(step) + " grains, " + unit::show(buffer_bytes));
+      for (const std::uint64_t buffer_bytes :
+           {std::uint64_t{0}, kGrain, 3 * kGrain, std::uint64_t{1} << 20}) {
+        const unit::Row row(unit::show(threads) + " threads, " + unit::show(step) + " grains, " +
+                            unit::show(buffer_bytes));
         const Source source(1000 * kGrain - 100);  // the last grain is cut off
         Rig rig(source, threads, buffer_bytes);
-        for (std::uint64_t g = 0; g < source.grains(); g += step) CHECK(read_holds(*rig.ahead, source, g, step));
+        for (std::uint64_t g = 0; g < source.grains(); g += step)
+          CHECK(read_holds(*rig.ahead, source, g, step));
         CHECK_EQ(source.wrong(), 0);
         rig.ahead.reset();
         CHECK(source.inflated() >= source.grains());
@@ -120,7 +125,8 @@ void test_random() {
   for (int i = 0; i < 3000; ++i) {
     const std::uint64_t first = random.below(source.grains());
     const std::uint64_t run = random.between(1, random.one_in(10) ? 200 : 4);
-    for (std::uint64_t more = random.one_in(8) ? 6 : 1, g = first; more > 0 && g < source.grains(); --more, g += run)
+    for (std::uint64_t more = random.one_in(8) ? 6 : 1, g = first; more > 0 && g < source.grains();
+         --more, g += run)
       if (!read_holds(*rig.ahead, source, g, std::min(run, source.grains() - g))) CHECK_EQ(i, -1);
   }
   rig.ahead.reset();
@@ -132,7 +138,8 @@ void test_scattered() {
   const Source source(100000 * kGrain);
   Rig rig(source, 4);
   constexpr std::uint64_t kReads = 500;
-  for (std::uint64_t i = 0; i < kReads; ++i) CHECK(read_holds(*rig.ahead, source, 99999 - i * 150, 1));
+  for (std::uint64_t i = 0; i < kReads; ++i)
+    CHECK(read_holds(*rig.ahead, source, 99999 - i * 150, 1));
   rig.ahead.reset();
   CHECK_EQ(source.inflated(), kReads);
 }
@@ -154,13 +161,15 @@ void test_errors() {
         for (std::uint64_t g = 0; g < 1000; g += step) {
           const std::uint64_t count = std::min(step, 1000 - g);
           bool good = true;
-          const auto result = unit::outcome_of([&] { good = read_holds(*rig.ahead, source, g, count); });
+          const auto result =
+              unit::outcome_of([&] { good = read_holds(*rig.ahead, source, g, count); });
           CHECK_EQ(result.status, has_bad(g) ? VMDK_ERR_CORRUPT : VMDK_OK);
           CHECK(good);
         }
       }
       source.heal();
-      for (std::uint64_t g = 0; g < 1000; g += step) CHECK(read_holds(*rig.ahead, source, g, std::min(step, 1000 - g)));
+      for (std::uint64_t g = 0; g < 1000; g += step)
+        CHECK(read_holds(*rig.ahead, source, g, std::min(step, 1000 - g)));
     }
   }
 }
@@ -177,10 +186,12 @@ void test_many_readers() {
     std::uint64_t next = random.below(100);
     for (int i = 0; i < 400; ++i) {
       const std::uint64_t count = random.between(1, seed % 2 == 0 ? 8 : 40);
-      if (next + count > source.grains() || (seed % 3 == 0 && random.one_in(4))) next = random.below(source.grains() - count);
+      if (next + count > source.grains() || (seed % 3 == 0 && random.one_in(4)))
+        next = random.below(source.grains() - count);
       const bool bad = next <= 777 && 777 < next + count;
       bool good = true;
-      const auto result = unit::outcome_of([&] { good = read_holds(*rig.ahead, source, next, count); });
+      const auto result =
+          unit::outcome_of([&] { good = read_holds(*rig.ahead, source, next, count); });
       if (!good || result.status != (bad ? VMDK_ERR_CORRUPT : VMDK_OK)) ++wrong;
       next += count;
     }
@@ -214,7 +225,8 @@ void test_destruction() {
   // All memory came back.
   std::vector<vmdk::Buffer> all;
   for (int i = 0; i < 256; ++i) all.push_back(buffers.take(kGrain));
-  CHECK(std::all_of(all.begin(), all.end(), [](const vmdk::Buffer& buffer) { return buffer.size() == kGrain; }));
+  CHECK(std::all_of(all.begin(), all.end(),
+                    [](const vmdk::Buffer& buffer) { return buffer.size() == kGrain; }));
   CHECK_EQ(buffers.take(kGrain).size(), 0u);
   for (vmdk::Buffer& buffer : all) buffers.give_back(std::move(buffer));
 }
@@ -243,8 +255,9 @@ void test_buffers() {
 
 int main() {
   const CMUnitTest tests[] = {
-      UNIT_TEST(test_in_order),  UNIT_TEST(test_holes),       UNIT_TEST(test_random),  UNIT_TEST(test_scattered),
-      UNIT_TEST(test_errors),    UNIT_TEST(test_many_readers), UNIT_TEST(test_destruction), UNIT_TEST(test_buffers),
+      UNIT_TEST(test_in_order),    UNIT_TEST(test_holes),   UNIT_TEST(test_random),
+      UNIT_TEST(test_scattered),   UNIT_TEST(test_errors),  UNIT_TEST(test_many_readers),
+      UNIT_TEST(test_destruction), UNIT_TEST(test_buffers),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -16,14 +16,17 @@ constexpr std::uint64_t kMaxSectors = std::uint64_t{1} << 54;
 std::vector<std::byte> good() {
   std::vector<std::byte> data(vmdk::kSeHeaderSize);
   const std::pair<std::size_t, std::uint64_t> fields[] = {
-      {0, 0xcafebabe}, {8, 0x0000000200000001}, {16, 4194304}, {24, 8}, {32, 64},
-      {80, 1}, {88, 1},        // volatile header
-      {96, 2}, {104, 2048},    // journal header
-      {112, 2050}, {120, 2048},  // journal
-      {128, 4098}, {136, 16},  // directory
-      {144, 4114}, {152, 8192},  // tables
-      {160, 12306}, {168, 1}, {176, 12307}, {184, 1},  // bitmaps
-      {192, 12312}, {200, 4194304},  // grains
+      {0, 0xcafebabe}, {8, 0x0000000200000001},
+      {16, 4194304},   {24, 8},
+      {32, 64},        {80, 1},
+      {88, 1},                       // volatile header
+      {96, 2},         {104, 2048},  // journal header
+      {112, 2050},     {120, 2048},  // journal
+      {128, 4098},     {136, 16},    // directory
+      {144, 4114},     {152, 8192},  // tables
+      {160, 12306},    {168, 1},
+      {176, 12307},    {184, 1},        // bitmaps
+      {192, 12312},    {200, 4194304},  // grains
   };
   for (const auto& [at, value] : fields) unit::store_le<std::uint64_t>(data, at, value);
   return data;
@@ -82,9 +85,13 @@ void test_values() {
       {"rest", 360, std::uint64_t{1} << 40, kUnsupported, "not known"},
       {"rest", 504, std::uint64_t{1} << 63, kUnsupported, "not known"},
   };
-  for (std::size_t at = 48; at < 80; at += 8) changes.push_back({"reserved", at, 1, kUnsupported, "reserved"});
+  for (std::size_t at = 48; at < 80; at += 8)
+    changes.push_back({"reserved", at, 1, kUnsupported, "reserved"});
   const std::pair<std::size_t, const char*> regions[] = {
-      {80, "volatile header"}, {128, "grain directory"}, {144, "grain tables"}, {192, "grain area"},
+      {80, "volatile header"},
+      {128, "grain directory"},
+      {144, "grain tables"},
+      {192, "grain area"},
   };
   for (const auto& [at, name] : regions) {
     for (const std::size_t half : {0u, 8u}) {
@@ -108,9 +115,11 @@ void test_values() {
 void test_volatile_header() {
   std::vector<std::byte> data(512);
   unit::store_le<std::uint64_t>(data, 0, 0xcafecafe);
-  const auto check = [&] { return unit::outcome_of([&] { vmdk::check_se_volatile_header("a", data); }); };
+  const auto check = [&] {
+    return unit::outcome_of([&] { vmdk::check_se_volatile_header("a", data); });
+  };
   CHECK_EQ(check().status, VMDK_OK);
-  unit::store_le<std::uint64_t>(data, 8, 77);   // free grain
+  unit::store_le<std::uint64_t>(data, 8, 77);  // free grain
   unit::store_le<std::uint64_t>(data, 16, 78);
   CHECK_EQ(check().status, VMDK_OK);
   for (const std::uint64_t replay : {std::uint64_t{1}, std::uint64_t{1} << 63}) {
@@ -120,7 +129,8 @@ void test_volatile_header() {
     CHECK(!check().hint.empty());
   }
   unit::store_le<std::uint64_t>(data, 24, 0);
-  for (const std::uint64_t magic : {std::uint64_t{0}, std::uint64_t{0xcafebabe}, std::uint64_t{0x1cafecafe}}) {
+  for (const std::uint64_t magic :
+       {std::uint64_t{0}, std::uint64_t{0xcafebabe}, std::uint64_t{0x1cafecafe}}) {
     unit::store_le(data, 0, magic);
     CHECK_EQ(check().status, VMDK_ERR_CORRUPT);
   }
@@ -191,7 +201,8 @@ void test_grain_number() {
   for (int i = 0; i < 10000; ++i) {
     const std::uint64_t number = random.next() >> random.between(4, 63);
     const std::uint64_t entry = 0x3000000000000000 | (number & 0xfff) << 48 | number >> 12;
-    if (vmdk::se_grain_number(entry) != number || vmdk::se_grain_kind(entry) != SeGrain::data) CHECK_EQ(number, kMax64);
+    if (vmdk::se_grain_number(entry) != number || vmdk::se_grain_kind(entry) != SeGrain::data)
+      CHECK_EQ(number, kMax64);
   }
 }
 

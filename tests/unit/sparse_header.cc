@@ -14,7 +14,8 @@ constexpr std::uint64_t kMax64 = UINT64_MAX;
 constexpr std::uint64_t kMaxSectors = std::uint64_t{1} << 54;
 
 void store(Data& data, std::size_t at, std::size_t size, std::uint64_t value) {
-  for (std::size_t i = 0; i < size; ++i) data[at + i] = static_cast<std::byte>(value >> (8 * i) & 0xff);
+  for (std::size_t i = 0; i < size; ++i)
+    data[at + i] = static_cast<std::byte>(value >> (8 * i) & 0xff);
 }
 
 // As Workstation writes it for 1 GiB.
@@ -157,7 +158,8 @@ void test_newline_flag() {
   store(data, 8, 4, 2);
   CHECK_EQ(unit::outcome_of([&] { SparseHeader::decode("a.vmdk", data); }).status, VMDK_OK);
   store(data, 8, 4, 3);
-  CHECK_EQ(unit::outcome_of([&] { SparseHeader::decode("a.vmdk", data); }).status, VMDK_ERR_CORRUPT);
+  CHECK_EQ(unit::outcome_of([&] { SparseHeader::decode("a.vmdk", data); }).status,
+           VMDK_ERR_CORRUPT);
 }
 
 void test_streams() {
@@ -197,7 +199,8 @@ void test_carrier() {
   store(data, 44, 4, 0);
   CHECK(SparseHeader::decode("a.vmdk", data).is_carrier());
   store(data, 4, 4, 9);
-  CHECK_EQ(unit::outcome_of([&] { SparseHeader::decode("a.vmdk", data); }).status, VMDK_ERR_UNSUPPORTED);
+  CHECK_EQ(unit::outcome_of([&] { SparseHeader::decode("a.vmdk", data); }).status,
+           VMDK_ERR_UNSUPPORTED);
 }
 
 void test_tables_needed() {
@@ -239,16 +242,19 @@ void test_random_bytes() {
   for (int i = 0; i < 20000; ++i) {
     Data data = good();
     for (std::uint64_t n = random.between(1, 6); n > 0; --n)
-      data[random.below(random.one_in(4) ? 512 : 80)] = static_cast<std::byte>(random.next() & 0xff);
+      data[random.below(random.one_in(4) ? 512 : 80)] =
+          static_cast<std::byte>(random.next() & 0xff);
     try {
       const SparseHeader h = SparseHeader::decode("a.vmdk", data);
       ++decoded;
       const bool sane = h.version <= 3 && h.capacity <= kMaxSectors &&
-                        (h.is_carrier() || (std::has_single_bit(h.grain_sectors) && h.grain_sectors <= 1 << 22 && h.gtes_per_gt != 0)) &&
+                        (h.is_carrier() || (std::has_single_bit(h.grain_sectors) &&
+                                            h.grain_sectors <= 1 << 22 && h.gtes_per_gt != 0)) &&
                         h.compressed() == (h.compression == 1) && (h.compressed() || !h.markers());
       if (!sane) CHECK_EQ(i, -1);
     } catch (const vmdk::Error& error) {
-      if (error.status() != VMDK_ERR_CORRUPT && error.status() != VMDK_ERR_UNSUPPORTED) CHECK_EQ(error.what(), "damage");
+      if (error.status() != VMDK_ERR_CORRUPT && error.status() != VMDK_ERR_UNSUPPORTED)
+        CHECK_EQ(error.what(), "damage");
     }
   }
   CHECK(decoded > 100);
@@ -258,8 +264,8 @@ void test_random_bytes() {
 
 int main() {
   const CMUnitTest tests[] = {
-      UNIT_TEST(test_fields),    UNIT_TEST(test_values),    UNIT_TEST(test_newline_flag),
-      UNIT_TEST(test_streams),   UNIT_TEST(test_redundant), UNIT_TEST(test_carrier),
+      UNIT_TEST(test_fields),        UNIT_TEST(test_values),     UNIT_TEST(test_newline_flag),
+      UNIT_TEST(test_streams),       UNIT_TEST(test_redundant),  UNIT_TEST(test_carrier),
       UNIT_TEST(test_tables_needed), UNIT_TEST(test_grain_size), UNIT_TEST(test_random_bytes),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -14,8 +14,8 @@ using vmdk::TableCache;
 
 constexpr std::uint64_t kBlock = TableCache::kBlockSize;
 
-bool read_holds(TableCache& cache, const unit::PatternFile& file, std::uint32_t number, std::uint64_t offset,
-                std::size_t size) {
+bool read_holds(TableCache& cache, const unit::PatternFile& file, std::uint32_t number,
+                std::uint64_t offset, std::size_t size) {
   std::vector<std::byte> bytes(size, std::byte{0x5a});
   cache.read(file, number, offset, bytes);
   return file.holds(offset, bytes);
@@ -25,14 +25,16 @@ void test_boundaries() {
   TableCache cache(0);  // the smallest there is
   const unit::PatternFile file(1, 5 * kBlock + 1004);
   const std::uint32_t number = cache.add_file();
-  for (const std::uint64_t around : {std::uint64_t{0}, kBlock, 2 * kBlock, 4 * kBlock, 5 * kBlock, file.size()}) {
+  for (const std::uint64_t around :
+       {std::uint64_t{0}, kBlock, 2 * kBlock, 4 * kBlock, 5 * kBlock, file.size()}) {
     for (const int before : {0, 4, 8, 512, 4092, 4096, 4100}) {
       for (const std::size_t size : {0u, 4u, 8u, 508u, 512u, 4092u, 4096u, 4100u, 8192u, 12288u}) {
         const std::uint64_t offset = around - static_cast<std::uint64_t>(before);
         const unit::Row row(unit::show(size) + " bytes at " + unit::show(offset));
         if (offset > file.size() || size > file.size() - offset) {
           std::vector<std::byte> bytes(size);
-          CHECK_EQ(unit::outcome_of([&] { cache.read(file, number, offset, bytes); }).status, VMDK_ERR_CORRUPT);
+          CHECK_EQ(unit::outcome_of([&] { cache.read(file, number, offset, bytes); }).status,
+                   VMDK_ERR_CORRUPT);
         } else {
           CHECK(read_holds(cache, file, number, offset, size));
         }
@@ -43,7 +45,8 @@ void test_boundaries() {
 
 // A file that is no whole block is read to its end and not beyond.
 void test_last_block() {
-  for (const std::uint64_t size : {std::uint64_t{4}, std::uint64_t{512}, kBlock - 4, kBlock, kBlock + 4, 3 * kBlock + 516}) {
+  for (const std::uint64_t size :
+       {std::uint64_t{4}, std::uint64_t{512}, kBlock - 4, kBlock, kBlock + 4, 3 * kBlock + 516}) {
     const unit::Row row(unit::show(size));
     TableCache cache(1 << 20);
     const unit::PatternFile file(size, size);
@@ -51,9 +54,12 @@ void test_last_block() {
     CHECK(read_holds(cache, file, number, size - 4, 4));
     CHECK(read_holds(cache, file, number, 0, size));
     std::array<std::byte, 8> bytes;
-    CHECK_EQ(unit::outcome_of([&] { cache.read(file, number, size - 4, bytes); }).status, VMDK_ERR_CORRUPT);
-    CHECK_EQ(unit::outcome_of([&] { cache.read(file, number, size, bytes); }).status, VMDK_ERR_CORRUPT);
-    CHECK_EQ(unit::outcome_of([&] { cache.read(file, number, UINT64_MAX - 3, bytes); }).status, VMDK_ERR_CORRUPT);
+    CHECK_EQ(unit::outcome_of([&] { cache.read(file, number, size - 4, bytes); }).status,
+             VMDK_ERR_CORRUPT);
+    CHECK_EQ(unit::outcome_of([&] { cache.read(file, number, size, bytes); }).status,
+             VMDK_ERR_CORRUPT);
+    CHECK_EQ(unit::outcome_of([&] { cache.read(file, number, UINT64_MAX - 3, bytes); }).status,
+             VMDK_ERR_CORRUPT);
     CHECK_EQ(unit::outcome_of([&] { cache.read(file, number, size, {}); }).status, VMDK_OK);
   }
 }
@@ -63,7 +69,8 @@ void test_kept() {
   const unit::PatternFile file(2, 64 * kBlock);
   const std::uint32_t number = cache.add_file();
   for (int round = 0; round < 3; ++round)
-    for (std::uint64_t block = 0; block < 64; ++block) CHECK(read_holds(cache, file, number, block * kBlock + 8, 4));
+    for (std::uint64_t block = 0; block < 64; ++block)
+      CHECK(read_holds(cache, file, number, block * kBlock + 8, 4));
   // A set may hold too few of them; most are read once.
   CHECK(file.reads() < 100);
   CHECK(file.reads() >= 64);
@@ -77,7 +84,8 @@ void test_files_apart() {
   const std::uint32_t first = cache.add_file(), second = cache.add_file();
   CHECK_EQ(first, 0u);
   CHECK_EQ(second, 1u);
-  const std::uint64_t offsets[] = {0, kBlock, kFar / 2, kFar - 2 * kBlock, kFar - kBlock, kFar, kFar + kBlock};
+  const std::uint64_t offsets[] = {0,    kBlock,       kFar / 2, kFar - 2 * kBlock, kFar - kBlock,
+                                   kFar, kFar + kBlock};
   const std::uint32_t numbers[] = {first, second, 2, (1u << 23) - 1, 1u << 23, UINT32_MAX};
   for (int round = 0; round < 2; ++round) {
     for (const std::uint64_t offset : offsets) {
@@ -91,10 +99,12 @@ void test_files_apart() {
 }
 
 void test_random() {
-  for (const std::uint64_t bytes : {std::uint64_t{0}, std::uint64_t{1} << 20, std::uint64_t{4} << 20, UINT64_MAX / 2}) {
+  for (const std::uint64_t bytes :
+       {std::uint64_t{0}, std::uint64_t{1} << 20, std::uint64_t{4} << 20, UINT64_MAX / 2}) {
     const unit::Row row(unit::show(bytes));
     TableCache cache(std::min(bytes, std::uint64_t{64} << 20));
-    const unit::PatternFile files[] = {{5, 3000 * kBlock + 12}, {6, 2000 * kBlock}, {7, 100 * kBlock + 4092}};
+    const unit::PatternFile files[] = {
+        {5, 3000 * kBlock + 12}, {6, 2000 * kBlock}, {7, 100 * kBlock + 4092}};
     const std::uint32_t numbers[] = {cache.add_file(), cache.add_file(), cache.add_file()};
     unit::Random random(bytes + 13);
     for (int i = 0; i < 3000; ++i) {
@@ -141,8 +151,10 @@ void test_errors() {
   const auto result = unit::outcome_of([&] { cache.read(file, number, 2 * kBlock, bytes); });
   CHECK_EQ(result.status, VMDK_ERR_IO);
   CHECK_EQ(result.os_error, EIO);
-  CHECK_EQ(unit::outcome_of([&] { cache.read(file, number, 2 * kBlock - 32, bytes); }).status, VMDK_ERR_IO);
-  CHECK_EQ(unit::outcome_of([&] { cache.read(file, number, 0, bytes); }).status, VMDK_OK);  // it is here
+  CHECK_EQ(unit::outcome_of([&] { cache.read(file, number, 2 * kBlock - 32, bytes); }).status,
+           VMDK_ERR_IO);
+  CHECK_EQ(unit::outcome_of([&] { cache.read(file, number, 0, bytes); }).status,
+           VMDK_OK);  // it is here
   CHECK(whole.holds(0, bytes));
   file.heal();
   CHECK_EQ(unit::outcome_of([&] { cache.read(file, number, 2 * kBlock, bytes); }).status, VMDK_OK);
@@ -153,8 +165,9 @@ void test_errors() {
 
 int main() {
   const CMUnitTest tests[] = {
-      UNIT_TEST(test_boundaries), UNIT_TEST(test_last_block), UNIT_TEST(test_kept),   UNIT_TEST(test_files_apart),
-      UNIT_TEST(test_random),     UNIT_TEST(test_threads),    UNIT_TEST(test_errors),
+      UNIT_TEST(test_boundaries),  UNIT_TEST(test_last_block), UNIT_TEST(test_kept),
+      UNIT_TEST(test_files_apart), UNIT_TEST(test_random),     UNIT_TEST(test_threads),
+      UNIT_TEST(test_errors),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

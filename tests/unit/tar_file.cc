@@ -24,7 +24,9 @@ class Maker final {
 
   Maker& add(const Header& h) {
     std::string block(512, '\0');
-    const auto put = [&](std::size_t at, const std::string& text) { block.replace(at, text.size(), text); };
+    const auto put = [&](std::size_t at, const std::string& text) {
+      block.replace(at, text.size(), text);
+    };
     put(0, h.name.substr(0, 100));
     put(100, "0000644\0"s);
     char octal[16];
@@ -43,7 +45,9 @@ class Maker final {
     tar_ += block + h.content + std::string((512 - h.content.size() % 512) % 512, '\0');
     return *this;
   }
-  Maker& file(const std::string& name, const std::string& content) { return add({name, '0', content, {}, "", true, true}); }
+  Maker& file(const std::string& name, const std::string& content) {
+    return add({name, '0', content, {}, "", true, true});
+  }
   Maker& raw(const std::string& bytes) {
     tar_ += bytes;
     return *this;
@@ -75,7 +79,8 @@ std::string content(const vmdk::File& file) {
 std::vector<std::string> names(const Maker& maker) {
   std::vector<std::string> all;
   for (const vmdk::TarMember& member : vmdk::list_tar(*maker.open()))
-    all.push_back(member.name + "@" + std::to_string(member.offset) + "+" + std::to_string(member.size));
+    all.push_back(member.name + "@" + std::to_string(member.offset) + "+" +
+                  std::to_string(member.size));
   return all;
 }
 
@@ -92,7 +97,8 @@ void test_is_tar() {
     wrong[at] ^= std::byte{1};
     CHECK(!vmdk::is_tar(wrong));
   }
-  CHECK(!vmdk::is_tar(unit::bytes_of_text(Maker().add({"old", '0', "x", {}, "", false, true}).text())));
+  CHECK(!vmdk::is_tar(
+      unit::bytes_of_text(Maker().add({"old", '0', "x", {}, "", false, true}).text())));
   CHECK(!vmdk::is_tar(std::vector<std::byte>(512)));
 }
 
@@ -108,29 +114,70 @@ void test_list() {
       {"no end", Maker().file("a", "0123"), {"a@512+4"}},
       {"half an end", Maker().file("a", "0123").raw(std::string(100, '\0')), {"a@512+4"}},
       {"behind the end", Maker().file("a", "x").end().file("b", "y"), {"a@512+1"}},
-      {"sizes", Maker().file("a", "").file("b", std::string(511, 'x')).file("c", std::string(512, 'x')).file("d", std::string(513, 'x')),
+      {"sizes",
+       Maker()
+           .file("a", "")
+           .file("b", std::string(511, 'x'))
+           .file("c", std::string(512, 'x'))
+           .file("d", std::string(513, 'x')),
        {"a@512+0", "b@1024+511", "c@2048+512", "d@3072+513"}},
-      {"other types", Maker().add({"dir/", '5', "", {}, "", true, true}).add({"link", '2', "", {}, "", true, true})
-           .add({"hard", '1', "", {}, "", true, true}).add({"fifo", '6', "", {}, "", true, true})
-           .add({"old", '\0', "x", {}, "", true, true}).add({"together", '7', "x", {}, "", true, true}),
+      {"other types",
+       Maker()
+           .add({"dir/", '5', "", {}, "", true, true})
+           .add({"link", '2', "", {}, "", true, true})
+           .add({"hard", '1', "", {}, "", true, true})
+           .add({"fifo", '6', "", {}, "", true, true})
+           .add({"old", '\0', "x", {}, "", true, true})
+           .add({"together", '7', "x", {}, "", true, true}),
        {"old@2560+1", "together@3584+1"}},
-      {"prefix", Maker().add({"disk.vmdk", '0', "x", {}, "some/dir", true, true}), {"some/dir/disk.vmdk@512+1"}},
-      {"prefix without ustar", Maker().file("a", "").add({"disk.vmdk", '0', "x", {}, "some/dir", false, true}),
+      {"prefix",
+       Maker().add({"disk.vmdk", '0', "x", {}, "some/dir", true, true}),
+       {"some/dir/disk.vmdk@512+1"}},
+      {"prefix without ustar",
+       Maker().file("a", "").add({"disk.vmdk", '0', "x", {}, "some/dir", false, true}),
        {"a@512+0", "disk.vmdk@1024+1"}},
-      {"name of 100 bytes", Maker().add({std::string(100, 'n'), '0', "x", {}, "", true, true}), {std::string(100, 'n') + "@512+1"}},
-      {"blanks in a number", Maker().add({"a", '0', "01234567", "      10 \0\0\0"s, "", true, true}), {"a@512+8"}},
-      {"binary number", Maker().add({"a", '0', "01234567", "\x80\0\0\0\0\0\0\0\0\0\0\x08"s, "", true, true}), {"a@512+8"}},
-      {"GNU long name", Maker().add({"././@LongLink", 'L', long_name + '\0', {}, "", true, true}).file("short", "x").file("b", "y"),
+      {"name of 100 bytes",
+       Maker().add({std::string(100, 'n'), '0', "x", {}, "", true, true}),
+       {std::string(100, 'n') + "@512+1"}},
+      {"blanks in a number",
+       Maker().add({"a", '0', "01234567", "      10 \0\0\0"s, "", true, true}),
+       {"a@512+8"}},
+      {"binary number",
+       Maker().add({"a", '0', "01234567", "\x80\0\0\0\0\0\0\0\0\0\0\x08"s, "", true, true}),
+       {"a@512+8"}},
+      {"GNU long name",
+       Maker()
+           .add({"././@LongLink", 'L', long_name + '\0', {}, "", true, true})
+           .file("short", "x")
+           .file("b", "y"),
        {long_name + "@1536+1", "b@2560+1"}},
-      {"GNU long link", Maker().add({"././@LongLink", 'K', long_name + '\0', {}, "", true, true}).file("a", "x"), {"a@1536+1"}},
-      {"pax name", Maker().add({"pax", 'x', pax("mtime", "1.5") + pax("path", long_name), {}, "", true, true}).file("short", "x").file("b", "y"),
+      {"GNU long link",
+       Maker().add({"././@LongLink", 'K', long_name + '\0', {}, "", true, true}).file("a", "x"),
+       {"a@1536+1"}},
+      {"pax name",
+       Maker()
+           .add({"pax", 'x', pax("mtime", "1.5") + pax("path", long_name), {}, "", true, true})
+           .file("short", "x")
+           .file("b", "y"),
        {long_name + "@1536+1", "b@2560+1"}},
-      {"pax size", Maker().add({"pax", 'x', pax("size", "4"), {}, "", true, true})
-           .add({"a", '0', "0123", std::string("00000000000\0", 12), "", true, true}).file("b", "y"), {"a@1536+4", "b@2560+1"}},
-      {"pax for all", Maker().add({"pax", 'g', pax("path", "no"), {}, "", true, true}).file("a", "x"), {"a@1536+1"}},
-      {"pax of a directory", Maker().add({"pax", 'x', pax("path", "no"), {}, "", true, true}).add({"dir/", '5', "", {}, "", true, true})
-           .file("a", "x"), {"a@2048+1"}},
-      {"pax without a value", Maker().add({"pax", 'x', "8 path\n\n", {}, "", true, true}).file("a", "x"), {"a@1536+1"}},
+      {"pax size",
+       Maker()
+           .add({"pax", 'x', pax("size", "4"), {}, "", true, true})
+           .add({"a", '0', "0123", std::string("00000000000\0", 12), "", true, true})
+           .file("b", "y"),
+       {"a@1536+4", "b@2560+1"}},
+      {"pax for all",
+       Maker().add({"pax", 'g', pax("path", "no"), {}, "", true, true}).file("a", "x"),
+       {"a@1536+1"}},
+      {"pax of a directory",
+       Maker()
+           .add({"pax", 'x', pax("path", "no"), {}, "", true, true})
+           .add({"dir/", '5', "", {}, "", true, true})
+           .file("a", "x"),
+       {"a@2048+1"}},
+      {"pax without a value",
+       Maker().add({"pax", 'x', "8 path\n\n", {}, "", true, true}).file("a", "x"),
+       {"a@1536+1"}},
       {"twice", Maker().file("a", "x").file("a", "y"), {"a@512+1", "a@1536+1"}},
   };
   for (const auto& c : tars) {
@@ -177,7 +224,9 @@ void test_damaged() {
       {"pax: size beyond", with_pax(pax("size", "100000")), "beyond the end"},
       {"pax: size huge", with_pax(pax("size", "9999999999999999999")), "beyond the end"},
       {"pax: of 2 MiB", with_pax(pax("comment", std::string(2 << 20, 'x'))), "1 MiB"},
-      {"a name of 2 MiB", Maker().add({"long", 'L', std::string(2 << 20, 'x'), {}, "", true, true}).file("a", "x"), "1 MiB"},
+      {"a name of 2 MiB",
+       Maker().add({"long", 'L', std::string(2 << 20, 'x'), {}, "", true, true}).file("a", "x"),
+       "1 MiB"},
   };
   for (const auto& c : tars) {
     const unit::Row row(c.what);
@@ -193,7 +242,8 @@ void test_too_many() {
   std::string tar;
   for (int i = 0; i < 65536; ++i) tar += block;
   CHECK_EQ(vmdk::list_tar(*Maker().raw(tar).open()).size(), 65536u);
-  CHECK_EQ(unit::outcome_of([&] { vmdk::list_tar(*Maker().raw(tar + block).open()); }).status, VMDK_ERR_LIMIT);
+  CHECK_EQ(unit::outcome_of([&] { vmdk::list_tar(*Maker().raw(tar + block).open()); }).status,
+           VMDK_ERR_LIMIT);
 }
 
 void test_members() {
@@ -212,9 +262,19 @@ void test_members() {
   const struct {
     const char *name, *content;
   } opened[] = {
-      {"disk.vmdk", "disk"}, {"./disk.vmdk", "disk"}, {"/disk.vmdk", "disk"}, {"sub/../disk.vmdk", "disk"},
-      {"sub/data", "sub data"}, {"sub//deep/./data", "deep data"}, {"only", "only"}, {"data", "data"},
-      {"missing", nullptr}, {"sub", nullptr}, {"", nullptr}, {"deep/data", nullptr}, {"DISK.VMDK", nullptr},
+      {"disk.vmdk", "disk"},
+      {"./disk.vmdk", "disk"},
+      {"/disk.vmdk", "disk"},
+      {"sub/../disk.vmdk", "disk"},
+      {"sub/data", "sub data"},
+      {"sub//deep/./data", "deep data"},
+      {"only", "only"},
+      {"data", "data"},
+      {"missing", nullptr},
+      {"sub", nullptr},
+      {"", nullptr},
+      {"deep/data", nullptr},
+      {"DISK.VMDK", nullptr},
   };
   for (const auto& c : opened) {
     const unit::Row row(c.name);
@@ -263,8 +323,10 @@ void test_members() {
 
   // Nothing of the members beside it is reached by reading.
   std::array<std::byte, 8> bytes;
-  CHECK_EQ(unit::outcome_of([&] { disk->read_at(1, vmdk::MutableBytes(bytes).first(3)); }).status, VMDK_OK);
-  CHECK_EQ(unit::outcome_of([&] { disk->read_at(1, vmdk::MutableBytes(bytes).first(4)); }).status, VMDK_ERR_CORRUPT);
+  CHECK_EQ(unit::outcome_of([&] { disk->read_at(1, vmdk::MutableBytes(bytes).first(3)); }).status,
+           VMDK_OK);
+  CHECK_EQ(unit::outcome_of([&] { disk->read_at(1, vmdk::MutableBytes(bytes).first(4)); }).status,
+           VMDK_ERR_CORRUPT);
   CHECK_EQ(unit::outcome_of([&] { disk->read_at(UINT64_MAX, bytes); }).status, VMDK_ERR_CORRUPT);
 }
 
@@ -278,12 +340,13 @@ void test_same_last_component() {
 
 // Any damage is an error of this library's, or none; never a crash or a member outside of the tar.
 void test_noise() {
-  const Maker maker = Maker()
-                          .add({"pax", 'x', pax("path", "long name") + pax("size", "4"), {}, "", true, true})
-                          .file("a", "0123")
-                          .add({"L", 'L', "another", {}, "", true, true})
-                          .file("b", "4567")
-                          .end();
+  const Maker maker =
+      Maker()
+          .add({"pax", 'x', pax("path", "long name") + pax("size", "4"), {}, "", true, true})
+          .file("a", "0123")
+          .add({"L", 'L', "another", {}, "", true, true})
+          .file("b", "4567")
+          .end();
   const auto good = unit::bytes_of_text(maker.text());
   unit::Random random(6);
   for (int i = 0; i < 5000; ++i) {
@@ -303,7 +366,8 @@ void test_noise() {
     const unit::MemoryFile file(bytes, "noise");
     try {
       for (const vmdk::TarMember& member : vmdk::list_tar(file))
-        if (member.offset > bytes.size() || member.size > bytes.size() - member.offset) CHECK_EQ(i, -1);
+        if (member.offset > bytes.size() || member.size > bytes.size() - member.offset)
+          CHECK_EQ(i, -1);
     } catch (const vmdk::Error& error) {
       if (error.status() != VMDK_ERR_CORRUPT) CHECK_EQ(error.what(), "damage");
     }
@@ -314,7 +378,7 @@ void test_noise() {
 
 int main() {
   const CMUnitTest tests[] = {
-      UNIT_TEST(test_is_tar),  UNIT_TEST(test_list),    UNIT_TEST(test_damaged),
+      UNIT_TEST(test_is_tar),   UNIT_TEST(test_list),    UNIT_TEST(test_damaged),
       UNIT_TEST(test_too_many), UNIT_TEST(test_members), UNIT_TEST(test_same_last_component),
       UNIT_TEST(test_noise),
   };

@@ -87,7 +87,8 @@ void test_parse_content_id() {
     const unit::Row row(unit::show(c.text));
     CHECK_EQ(vmdk::parse_content_id(c.text), c.value);
   }
-  for (const std::uint32_t value : {0u, 1u, 0xau, 0x7fffffffu, 0x80000000u, 0xfffffffeu, 0xffffffffu}) {
+  for (const std::uint32_t value :
+       {0u, 1u, 0xau, 0x7fffffffu, 0x80000000u, 0xfffffffeu, 0xffffffffu}) {
     CHECK_EQ(vmdk::hex8(value).size(), 8u);
     CHECK_EQ(vmdk::parse_content_id(vmdk::hex8(value)), std::optional(value));
   }
@@ -99,11 +100,12 @@ void test_compare_and_trim() {
     std::string_view a, b;
     bool equal, starts;
   } cases[] = {
-      {"", "", true, true},         {"a", "", false, true},       {"", "a", false, false},
-      {"Rw", "rW", true, true},     {"RW x", "rw", false, true},  {"RW", "RX", false, false},
+      {"", "", true, true},           {"a", "", false, true},
+      {"", "a", false, false},        {"Rw", "rW", true, true},
+      {"RW x", "rw", false, true},    {"RW", "RX", false, false},
       {"@", "`", false, false},  // 0x40 and 0x60 are no letters
-      {"[", "{", false, false},     {"Z", "z", true, true},       {"\xc4", "\xe4", false, false},
-      {"a\0B"sv, "A\0b"sv, true, true},
+      {"[", "{", false, false},       {"Z", "z", true, true},
+      {"\xc4", "\xe4", false, false}, {"a\0B"sv, "A\0b"sv, true, true},
   };
   for (const auto& c : cases) {
     const unit::Row row(unit::show(c.a) + " " + unit::show(c.b));
@@ -116,7 +118,8 @@ void test_compare_and_trim() {
     if (vmdk::to_lower(given) != wanted) CHECK_EQ(c, -1);
   }
   const std::pair<std::string_view, std::string_view> trims[] = {
-      {"", ""}, {" ", ""}, {" \t \t", ""}, {"a", "a"}, {" a b\t", "a b"}, {"\na\r", "\na\r"}, {"\xa0x", "\xa0x"},
+      {"", ""},          {" ", ""},          {" \t \t", ""},     {"a", "a"},
+      {" a b\t", "a b"}, {"\na\r", "\na\r"}, {"\xa0x", "\xa0x"},
   };
   for (const auto& [text, wanted] : trims) CHECK_EQ(vmdk::trim(text), wanted);
 }
@@ -141,10 +144,10 @@ void test_is_utf8() {
       {"a\xc3\xa9z", true},
       {"\x80", false},
       {"\xbf", false},
-      {"\xc0\x80", false},          // an overlong NUL
+      {"\xc0\x80", false},  // an overlong NUL
       {"\xc1\xbf", false},
-      {"\xe0\x9f\xbf", false},      // overlong
-      {"\xed\xa0\x80", false},      // a surrogate
+      {"\xe0\x9f\xbf", false},  // overlong
+      {"\xed\xa0\x80", false},  // a surrogate
       {"\xed\xbf\xbf", false},
       {"\xf0\x8f\xbf\xbf", false},  // overlong
       {"\xf4\x90\x80\x80", false},  // above U+10FFFF
@@ -186,7 +189,7 @@ void test_to_utf8() {
       {"Big5", "\xa4\xa4\xa4\xe5", "\xe4\xb8\xad\xe6\x96\x87"},
       {"BIG5", "\xb3\x5c.vmdk", "\xe8\xa8\xb1.vmdk"},  // the second byte is that of a backslash
       {"Shift_JIS", "\x93\xfa\x96\x7b", "\xe6\x97\xa5\xe6\x9c\xac"},
-      {"shift-jis", "\x83\x5c", "\xe3\x82\xbd"},       // here, too
+      {"shift-jis", "\x83\x5c", "\xe3\x82\xbd"},  // here, too
       {"Shift_JIS", "\xb1", "\xef\xbd\xb1"},
       {"Shift_JIS", "\x93", std::nullopt},
       {"windows-1252", "\xe9\x80\x96", "\xc3\xa9\xe2\x82\xac\xe2\x80\x93"},
@@ -214,7 +217,8 @@ void test_to_utf8() {
     const unit::Row row(c.encoding + " " + unit::show(c.text));
     CHECK_EQ(vmdk::to_utf8(c.text, c.encoding), c.utf8);
   }
-  for (const char* known : {"UTF-8", "GBK", "Big5", "Shift_JIS", "windows-1252", "windows-949-2000", "EUC-KR"})
+  for (const char* known :
+       {"UTF-8", "GBK", "Big5", "Shift_JIS", "windows-1252", "windows-949-2000", "EUC-KR"})
     CHECK(vmdk::knows_encoding(known));
   for (const char* unknown : {"no-such-code-page", "windows-0", "windows-1252x"})
     CHECK(!vmdk::knows_encoding(unknown));
@@ -260,7 +264,8 @@ void test_printable() {
     const auto bytes = unit::random_bytes(random, random.below(64));
     const std::string shown = vmdk::printable(vmdk::as_text(bytes));
     bool control = false;
-    for (const char c : shown) control = control || static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    for (const char c : shown)
+      control = control || static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
     if (!vmdk::is_utf8(shown) || control) CHECK_EQ(vmdk::as_text(bytes), "");
   }
 }
@@ -269,9 +274,9 @@ void test_base_and_dir_name() {
   const struct {
     std::string_view path, base, dir;
   } cases[] = {
-      {"", "", ""},           {"a", "a", ""},       {"/a", "a", "/"},       {"/", "", "/"},
-      {"a/b", "b", "a"},      {"a/b/c", "c", "a/b"}, {"/a/b", "b", "/a"},   {"a/", "", "a"},
-      {"./a", "a", "."},      {"../a", "a", ".."},  {"a//b", "b", "a/"},    {"a\\b", "a\\b", ""},
+      {"", "", ""},      {"a", "a", ""},        {"/a", "a", "/"},    {"/", "", "/"},
+      {"a/b", "b", "a"}, {"a/b/c", "c", "a/b"}, {"/a/b", "b", "/a"}, {"a/", "", "a"},
+      {"./a", "a", "."}, {"../a", "a", ".."},   {"a//b", "b", "a/"}, {"a\\b", "a\\b", ""},
   };
   for (const auto& c : cases) {
     const unit::Row row(unit::show(c.path));
@@ -284,9 +289,10 @@ void test_base_and_dir_name() {
 
 int main() {
   const CMUnitTest tests[] = {
-      UNIT_TEST(test_parse_decimal), UNIT_TEST(test_parse_content_id), UNIT_TEST(test_compare_and_trim),
-      UNIT_TEST(test_is_utf8),       UNIT_TEST(test_to_utf8),          UNIT_TEST(test_to_utf8_long),
-      UNIT_TEST(test_printable),     UNIT_TEST(test_base_and_dir_name),
+      UNIT_TEST(test_parse_decimal),    UNIT_TEST(test_parse_content_id),
+      UNIT_TEST(test_compare_and_trim), UNIT_TEST(test_is_utf8),
+      UNIT_TEST(test_to_utf8),          UNIT_TEST(test_to_utf8_long),
+      UNIT_TEST(test_printable),        UNIT_TEST(test_base_and_dir_name),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// util/worker_pool: all work is done, nothing is touched after forget(), and the pool ends in any state.
+// util/worker_pool: all work is done, nothing is touched after forget(), and the pool ends in any
+// state.
 #include "util/worker_pool.h"
 
 #include <atomic>
