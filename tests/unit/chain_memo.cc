@@ -255,6 +255,30 @@ void test_sectors() {
   }
 }
 
+// A parent that ends within a cell: what was learnt behind its end says nothing of what is before
+// it.
+void test_end_within_cell() {
+  constexpr std::uint64_t kCell = 65536, kEnd = 3 * kCell + 1024;
+  for (const RunKind below : {RunKind::data, RunKind::zero, RunKind::absent}) {
+    unit::Random random(23);
+    std::vector<Link> links;
+    links.push_back(make_link(random, {4 * kCell}, kCell));
+    links.push_back(make_link(random, {kEnd}, kCell));
+    links.push_back(make_link(random, {4 * kCell}, kCell));
+    const RunKind kinds[] = {RunKind::absent, RunKind::data, below};
+    for (std::size_t i = 0; i < 3; ++i) {
+      const std::uint64_t size = links[i].capacity;
+      const std::vector<RunKind> grains(4, kinds[i]);
+      links[i].slots[0].extent = std::make_unique<ModelExtent>(kCell, size, grains, i);
+    }
+    const std::vector<std::byte> model = model_of(links);
+    const Disk disk({}, std::move(links));
+    for (int round = 0; round < 2; ++round)
+      for (std::uint64_t at = 4 * kCell; at > 3 * kCell; at -= 512)
+        CHECK(read_holds(disk, model, at - 512, 512));
+  }
+}
+
 // What it is for: the second read of a cell asks one link, or none.
 void test_asks_once() {
   unit::Random random(20);
@@ -321,9 +345,10 @@ void test_range() {
 
 int main() {
   const CMUnitTest tests[] = {
-      UNIT_TEST(test_cells),   UNIT_TEST(test_memo),      UNIT_TEST(test_model),
-      UNIT_TEST(test_sectors), UNIT_TEST(test_asks_once), UNIT_TEST(test_threads),
-      UNIT_TEST(test_range),
+      UNIT_TEST(test_cells),           UNIT_TEST(test_memo),
+      UNIT_TEST(test_model),           UNIT_TEST(test_sectors),
+      UNIT_TEST(test_end_within_cell), UNIT_TEST(test_asks_once),
+      UNIT_TEST(test_threads),         UNIT_TEST(test_range),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -209,6 +209,7 @@ void test_damaged() {
       {"all sevens", sized("77777777777\0"s), "beyond the end"},
       {"binary, beyond", sized("\x80\0\0\0\0\0\0\0\0\0\x10\0"s), "beyond the end"},
       {"binary, 2^63", sized("\x80\0\0\0\x80\0\0\0\0\0\0\0"s), "offset 0"},
+      {"binary, 2^64 + 8", sized("\x80\0\0\x01\0\0\0\0\0\0\0\x08"s), "is damaged"},
       {"binary, largest", sized("\x80\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"s), "offset 0"},
       {"binary, negative", sized("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"s), "offset 0"},
       {"noise", Maker().file("a", "x").raw(std::string(512, '\x5a')), "offset 1024"},
