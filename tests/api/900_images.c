@@ -7,7 +7,6 @@
  * every case gave; VMDK_TEST_SLOW multiplies the time allowed and leaves memory unchecked (for
  * valgrind; sanitizers are noticed). */
 #define _GNU_SOURCE /* strcasestr, wait4 */
-#include <cmocka.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +25,8 @@
 #include <time.h>
 #include <unistd.h>
 #include <vmdk/vmdk.h>
+
+#include <cmocka.h>
 
 #define STEP ((size_t)1 << 20)       /* a sequential read */
 #define WHOLE ((uint64_t)8 << 20)    /* smaller disks are kept in memory and read again at random */

@@ -4,7 +4,6 @@
 #ifndef VMDK_TEST_CHECK_H
 #define VMDK_TEST_CHECK_H
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <vmdk/vmdk.h>
+
+#include <cmocka.h>
 
 #define MIB ((uint64_t)1 << 20)
 #define KIB ((uint64_t)1 << 10)
