@@ -200,7 +200,7 @@ GrainTable::Table GrainTable::look_up_table(std::uint64_t index) const {
                 " sectors) or in other metadata";
     } else {
       if (!layout_.rgd_sector) return {kAbsent, false};
-      const std::uint32_t copy = directory_entry(*layout_.rgd_sector, index);
+      const std::uint32_t copy = readable_entry(*layout_.rgd_sector, index).value_or(kAbsent);
       if (copy <= kZero || !is_table(index, copy)) return {kAbsent, false};
       problem = "grain table " + std::to_string(index) +
                 " is missing in the grain directory, but its redundant copy is at sector " +
@@ -262,7 +262,26 @@ bool GrainTable::is_grain(std::uint64_t grain, std::uint32_t sector,
          !overlaps_metadata(sector, sectors) && !overlaps_inner_table(sector, sectors);
 }
 
-// The entry that the copy of the table has in place of a damaged one.
+// The entry of a grain in the redundant copy of its table; nothing if there is none that is sane.
+std::optional<std::uint32_t> GrainTable::sane_copy(std::uint64_t grain) const {
+  if (!layout_.rgd_sector) return std::nullopt;
+  const std::uint64_t index = grain / layout_.gtes_per_gt;
+  const auto sector = readable_entry(*layout_.rgd_sector, index);
+  if (!sector || *sector <= kZero || !is_table(index, *sector)) return std::nullopt;
+  const Table copy{*sector, true};
+  std::uint32_t entry = 0;
+  try {
+    read_entries(grain, copy, {&entry, 1});
+  } catch (const Error& error) {
+    if (error.status() != VMDK_ERR_IO) throw;
+    return std::nullopt;
+  }
+  if (!is_sane(grain, entry, copy)) return std::nullopt;
+  return entry;
+}
+
+// The entry that the copy of the table has in place of a damaged one. That there is a copy to read
+// is said only if it helps.
 std::uint32_t GrainTable::mend(std::uint64_t grain, std::uint32_t entry, const Table& table) const {
   const std::uint64_t begin = entry * kSectorSize;
   const bool inside = in_bounds(begin, bytes_needed(grain), file_.size());
@@ -273,17 +292,14 @@ std::uint32_t GrainTable::mend(std::uint64_t grain, std::uint32_t entry, const T
       (inside ? "holds metadata"
               : "does not lie inside the file of " + std::to_string(file_.size()) +
                     " bytes: it is truncated or damaged");
-  if (!layout_.rgd_sector || table.redundant || !shared_.recover) throw_damaged(problem);
-  const std::uint64_t index = grain / layout_.gtes_per_gt;
-  const Table copy{directory_entry(*layout_.rgd_sector, index), true};
-  if (copy.sector <= kZero || !is_table(index, static_cast<std::uint32_t>(copy.sector)))
-    throw_damaged(problem);
-  std::uint32_t other = 0;
-  read_entries(grain, copy, {&other, 1});
-  if (!is_sane(grain, other, copy))
-    throw_damaged(problem + ", and its redundant copy says the like");
+  const auto copy = table.redundant ? std::nullopt : sane_copy(grain);
+  if (!copy)
+    throw_corrupt(file_.name(), problem + (layout_.rgd_sector && !table.redundant
+                                               ? ", and its redundant copy says the like"
+                                               : ""));
+  if (!shared_.recover) throw_damaged(problem);
   note_recovered(grain, problem);
-  return other;
+  return *copy;
 }
 
 GrainRun GrainTable::run(std::uint64_t grain, std::uint64_t most) const {

@@ -84,6 +84,7 @@ class GrainTable final {
   bool is_sane(std::uint64_t grain, std::uint32_t entry, const Table& table) const noexcept {
     return entry <= 1 || is_grain(grain, entry, table);
   }
+  std::optional<std::uint32_t> sane_copy(std::uint64_t grain) const;
   std::uint32_t mend(std::uint64_t grain, std::uint32_t entry, const Table& table) const;
   GrainRun join(std::uint64_t grain, std::uint64_t most, const Table& table) const;
   void learn_inner_tables() const;

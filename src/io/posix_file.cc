@@ -201,6 +201,8 @@ int PosixFileSystem::open_fd(const Way& way, int flags) const {
 
 UniqueFd PosixFileSystem::reopen(const PosixFile& file) const {
   UniqueFd fd(open_fd(file.way(), kReadFlags));
+  if (!fd.ok() && fd.get() != -ENOENT)
+    throw_os_error(file.name(), "cannot be opened again", -fd.get());
   if (!fd.ok() || !file.is_same(fd.get()))
     throw Error(VMDK_ERR_IO, file.name() + ": was removed or replaced while the disk was open");
   return fd;
