@@ -65,8 +65,8 @@ static void hostile_header_keys(void** state) {
       "\"\nRW 8 ZERO\n",
       "# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=2\nparentFileNameHint=\"/" HOSTILE
       "/\xff\"\nRW 8 ZERO\n",
-      "# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=2\nparentFileNameHint=\"missing "
-      "\xff\xfe\"\nRW 8 ZERO\n",
+      ("# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=2\nparentFileNameHint=\"missing "
+       "\xff\xfe\"\nRW 8 ZERO\n"),
   };
   size_t i;
 
