@@ -20,8 +20,6 @@ using vmdk::Link;
 using vmdk::Run;
 using vmdk::RunKind;
 
-constexpr std::size_t kNothing = SIZE_MAX;
-
 // An extent whose grains are stored, zero or absent as a table says. It counts how often it is
 // asked.
 class ModelExtent final : public Extent {
