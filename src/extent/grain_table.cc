@@ -129,7 +129,7 @@ void GrainTable::learn_inner_tables() const {
       file_.read_at(directory * kSectorSize + index * kEntrySize, some);
     } catch (const Error& error) {
       if (error.status() != VMDK_ERR_IO) throw;
-      continue;  // the tables that this part names cannot be told
+      return;  // which tables there are cannot be told now; it is tried again
     }
     for (std::uint64_t i = 0; i < count; ++i) {
       const auto entry = load_le<std::uint32_t>(some, static_cast<std::size_t>(i * kEntrySize));
