@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file vmdk.h
- * @brief Read VMware VMDK virtual disks of every kind.
+ * @brief Read, write and create VMware VMDK virtual disks of every kind.
  *
  * @section conv Conventions
  *  - Every function that can fail returns a ::vmdk_status; ::VMDK_OK is 0.
@@ -21,9 +21,12 @@
  * @section threads Threads
  *  Different disks are independent. On one disk any number of threads may call
  *  vmdk_read_at(), vmdk_map_at() and the vmdk_get functions at the same time;
- *  reads do not wait for each other. Only vmdk_close() must not run beside
- *  another call on the same disk. The library starts threads of its own only
- *  where vmdk_open_options::threads asks for them.
+ *  reads do not wait for each other. vmdk_write_at(), vmdk_zero_at(),
+ *  vmdk_discard_at(), vmdk_flush() and vmdk_set_text() may be called from any
+ *  thread, too, also beside reads; each takes the disk for itself inside the
+ *  library, so that no read sees half of a write. Only vmdk_close() must not
+ *  run beside another call on the same disk. The library starts threads of its
+ *  own only where vmdk_open_options::threads asks for them.
  *
  * @section abi Structures that can grow
  *  The first member of every structure here is `struct_size`; the caller sets
@@ -185,8 +188,9 @@ typedef struct vmdk_limits {
     uint32_t reserved;             /**< Zero. */
 } vmdk_limits;
 
-#define VMDK_FILE_WRITE 0x1u  /**< Open to read and write. Not used by this version. */
-#define VMDK_FILE_CREATE 0x2u /**< Create; fail if it is there. Not used by this version. */
+#define VMDK_FILE_WRITE 0x1u   /**< Open to read and write. */
+#define VMDK_FILE_CREATE 0x2u  /**< Create, to read and write; EEXIST if it is there. */
+#define VMDK_FILE_REPLACE 0x4u /**< Of `rename`: a file that is there is replaced, at once. */
 
 /**
  * File access provided by the caller, for images that are not files of the
@@ -195,7 +199,8 @@ typedef struct vmdk_limits {
  * from several threads at once, also on one file, and from threads of the
  * library where vmdk_open_options::threads asks for them. Names are those of
  * the descriptor, joined with '/' to the directory of the file that names
- * them; under ::VMDK_PATHS_BENEATH a name never leaves that directory.
+ * them; under ::VMDK_PATHS_BENEATH a name never leaves that directory. Files
+ * behind a vmdk_io are not locked: keeping others away is up to the caller.
  */
 typedef struct vmdk_io {
     uint32_t struct_size; /**< Size of this structure. */
@@ -215,6 +220,15 @@ typedef struct vmdk_io {
     int (*set_size)(void *user, void *file, uint64_t size);
     /** Returns when all that was written is on stable storage. May be NULL where nothing is written. */
     int (*sync)(void *user, void *file);
+    /** Removes the file @p name. May be NULL where nothing is created. */
+    int (*remove)(void *user, const char *name);
+    /** Gives the file @p from the name @p to, for good by the time it returns; a file that is open stays open. EEXIST
+     *  if @p to is there, unless @p flags has ::VMDK_FILE_REPLACE. May be NULL: then new files are created under their final names, and
+     *  edits of a text descriptor that change its length are refused. */
+    int (*rename)(void *user, const char *from, const char *to, uint32_t flags);
+    /** Makes @p size bytes at @p offset, inside the file, read as zero, and gives their space back. May be NULL, and
+     *  may answer EOPNOTSUPP: zeros are written then. */
+    int (*punch)(void *user, void *file, uint64_t offset, uint64_t size);
 } vmdk_io;
 
 /** How much a message matters. */
@@ -229,7 +243,14 @@ enum vmdk_level {
  *  into the library with the same disk. */
 typedef void (*vmdk_message_fn)(void *user, int32_t level, const char *message);
 
+/** Open the disk to read and write; its parents are only read. Fails with ::VMDK_ERR_READ_ONLY if no extent of it can
+ *  be written: streamOptimized, seSparse and RDONLY extents, members of an OVA, disks whose changes are tracked. Does not
+ *  go with ::VMDK_OPEN_RECOVER, nor with ::VMDK_OPEN_NO_PARENT if the disk has a parent. */
+#define VMDK_OPEN_WRITE 0x1u
 #define VMDK_OPEN_NO_PARENT 0x2u /**< Do not open parents; what only a parent holds reads as zero. */
+/** Take no locks on the files and look for none. Reading beside a writer then may give a mixture of old and new, and
+ *  errors; writing beside another writer destroys the disk. */
+#define VMDK_OPEN_NO_LOCK 0x4u
 /** Read a damaged image as far as it can be told what is right: through whichever copy of a grain directory or
  *  table is sane, each use being reported; a stream without its end marker; a plain sparse file cut off in its
  *  metadata; a hosted sparse extent that has lost its descriptor. Data that is lost stays an error. */
@@ -257,11 +278,18 @@ typedef struct vmdk_open_options {
 /* -- Open and close ------------------------------------------------------ */
 
 /**
- * @brief Opens a virtual disk to read.
+ * @brief Opens a virtual disk, to read or with ::VMDK_OPEN_WRITE to write.
  *
  * Reads the descriptor, opens every extent it names and then, in the same way,
- * the chain of parents. Nothing is written. Grain directories and tables are
+ * the chain of parents. Nothing is written, not even with ::VMDK_OPEN_WRITE:
+ * the first write marks the disk as in use. Grain directories and tables are
  * read when they are first used, so the cost does not grow with the capacity.
+ *
+ * Local files are locked while they are open, in the way of QEMU, which
+ * understands the locks: readers share a file, a writer has it alone, also
+ * within one process. Files beyond the half of vmdk_limits::max_open_files are
+ * guarded by the lock of their descriptor. To write, a folder `FILE.lck` with
+ * which VMware marks a disk in use is respected. See ::VMDK_OPEN_NO_LOCK.
  *
  * An image is untrusted input. It decides which other files are opened, so the
  * default is to follow only names at or below the directory of the file that
@@ -300,6 +328,11 @@ typedef struct vmdk_open_options {
  * @retval VMDK_ERR_PARENT_CHANGED  The content ID of a parent differs from the
  *                                  one recorded in its child.
  * @retval VMDK_ERR_ENCRYPTED       The disk is encrypted.
+ * @retval VMDK_ERR_LOCKED          Someone else, or another handle, has a file of it open to write
+ *                                  (to write: has it open at all). The message names the holder
+ *                                  where the system tells.
+ * @retval VMDK_ERR_READ_ONLY       To write: no part of the disk can be written; the message says
+ *                                  why, the hint what to do.
  *
  * @par Threads
  * May be called at any time from any thread.
@@ -311,13 +344,22 @@ VMDK_API vmdk_status vmdk_open(const char *path, const vmdk_open_options *option
                                vmdk_disk **out_disk);
 
 /**
- * @brief Closes a disk and frees the handle.
+ * @brief Saves what was written, closes a disk and frees the handle.
  *
- * The handle is gone afterwards, whatever is returned.
+ * The handle is gone afterwards, whatever is returned. What vmdk_flush() does
+ * is done first; then the mark "in use" is taken off the extents that were
+ * written to. Call vmdk_flush() before to be able to act on a failure while
+ * the disk is still open.
  *
  * @param disk  May be NULL: nothing happens.
  *
- * @retval VMDK_OK  Closed.
+ * @retval VMDK_OK           Everything written is on stable storage.
+ * @retval VMDK_ERR_IO       Data written since the last successful vmdk_flush()
+ *                           may be lost. The image stays marked as not cleanly
+ *                           closed; what was flushed is there.
+ * @retval VMDK_ERR_NO_SPACE Likewise, for want of space.
+ * @retval VMDK_ERR_POISONED Likewise, because of an earlier failure.
+ * @retval VMDK_ERR_NO_MEMORY Likewise: an allocation failed.
  *
  * @par Threads
  * No other call may be running on @p disk. Any thread may close it.
@@ -358,6 +400,120 @@ VMDK_API vmdk_status vmdk_close(vmdk_disk *disk);
  * @see VDF, "Hosted Sparse Extents", "Stream-Optimized Compressed Sparse Extents"
  */
 VMDK_API vmdk_status vmdk_read_at(vmdk_disk *disk, void *buffer, size_t size, uint64_t offset);
+
+/**
+ * @brief Writes guest data.
+ *
+ * Reads see the data at once; it is safe from a crash after the next successful
+ * vmdk_flush(), and from then on. What is not flushed may be lost in a crash,
+ * wholly or in part, but never damages anything flushed before. The order of
+ * the arguments is pwrite's.
+ *
+ * The first write of a handle gives the disk a new content ID, brings that to
+ * stable storage, and marks the extents it touches as in use. It also looks
+ * through the tables of an extent before it changes it for the first time: in
+ * one that is damaged nothing is changed.
+ *
+ * After a failure the range holds old and new sectors in any mixture.
+ *
+ * @param disk    A disk opened with ::VMDK_OPEN_WRITE.
+ * @param buffer  The data; may be NULL if @p size is 0.
+ * @param size    Bytes to write; 0 succeeds and touches nothing.
+ * @param offset  First byte to write; need not be aligned.
+ *
+ * @retval VMDK_OK                   The data is written.
+ * @retval VMDK_ERR_INVALID_ARGUMENT A pointer is NULL.
+ * @retval VMDK_ERR_OUT_OF_RANGE     @p offset + @p size is beyond the capacity;
+ *                                   nothing was written.
+ * @retval VMDK_ERR_READ_ONLY        The disk was opened to read, or the range touches an extent
+ *                                   that cannot be written, or data other than zeros was to go to
+ *                                   a ZERO extent; nothing was written.
+ * @retval VMDK_ERR_CORRUPT          The tables of an extent in the range are damaged (entries that lead
+ *                                   outside the file, into metadata, or twice to the same place);
+ *                                   nothing was written. Or the parent could not be read.
+ * @retval VMDK_ERR_NO_SPACE         The file system is full. The disk stays valid; writing goes on once
+ *                                   there is room.
+ * @retval VMDK_ERR_LIMIT            A sparse file would grow beyond the 2 TiB that its tables can
+ *                                   address.
+ * @retval VMDK_ERR_NO_MEMORY        An allocation failed.
+ * @retval VMDK_ERR_IO               A file could not be read or written.
+ * @retval VMDK_ERR_POISONED         An earlier failure left in doubt what is on stable storage:
+ *                                   nothing is written any more. Reads go on; close the disk.
+ *
+ * @par Threads
+ * Any thread; takes the disk for itself.
+ *
+ * @since 1.0
+ * @see vmdk_flush(); docs/design.md, "Writing"
+ */
+VMDK_API vmdk_status vmdk_write_at(vmdk_disk *disk, const void *buffer, size_t size,
+                                   uint64_t offset);
+
+/**
+ * @brief Makes a range read as zero, without storing zeros where the format can.
+ *
+ * What is absent and has no parent below it stays absent. Stored data becomes a
+ * hole in its file where the host can make one, and keeps its place. Above a
+ * parent an entry says "zero" where the header of the extent allows such
+ * entries; elsewhere grains of zeros are stored, as holes where the host can.
+ *
+ * @param disk    A disk opened with ::VMDK_OPEN_WRITE.
+ * @param size    Bytes to clear; 0 succeeds and touches nothing.
+ * @param offset  First byte; need not be aligned.
+ *
+ * @return As vmdk_write_at().
+ *
+ * @par Threads
+ * Any thread; takes the disk for itself.
+ *
+ * @since 1.0
+ */
+VMDK_API vmdk_status vmdk_zero_at(vmdk_disk *disk, uint64_t size, uint64_t offset);
+
+/**
+ * @brief Tells that the guest no longer needs a range: it reads as zero afterwards.
+ *
+ * Like vmdk_zero_at(), but whole grains are given back: where nothing lies
+ * below they become absent, and after the next vmdk_flush() their space goes
+ * back to the host (where it can take it) and is used for new grains.
+ *
+ * @param disk    A disk opened with ::VMDK_OPEN_WRITE.
+ * @param size    Bytes to give back; 0 succeeds and touches nothing.
+ * @param offset  First byte; need not be aligned.
+ *
+ * @return As vmdk_write_at().
+ *
+ * @par Threads
+ * Any thread; takes the disk for itself.
+ *
+ * @since 1.0
+ */
+VMDK_API vmdk_status vmdk_discard_at(vmdk_disk *disk, uint64_t size, uint64_t offset);
+
+/**
+ * @brief Brings everything written so far to stable storage.
+ *
+ * First the data, then the tables that point to it: after a crash at any moment
+ * the disk holds what it held at the last successful flush, and of what was
+ * written since, any part.
+ *
+ * @param disk  Any open disk; one that is only read has nothing to flush.
+ *
+ * @retval VMDK_OK           All that was written is on stable storage.
+ * @retval VMDK_ERR_INVALID_ARGUMENT @p disk is NULL.
+ * @retval VMDK_ERR_NO_SPACE The file system is full; flush again once there is room.
+ * @retval VMDK_ERR_NO_MEMORY An allocation failed; nothing is lost, flush again.
+ * @retval VMDK_ERR_IO       A file could not be written, or a sync failed. The system may have
+ *                           dropped what it could not write, so that a second try would
+ *                           succeed and be wrong: the disk is poisoned.
+ * @retval VMDK_ERR_POISONED An earlier call failed so.
+ *
+ * @par Threads
+ * Any thread; takes the disk for itself.
+ *
+ * @since 1.0
+ */
+VMDK_API vmdk_status vmdk_flush(vmdk_disk *disk);
 
 /** How a ::vmdk_run is stored. */
 enum vmdk_run_kind {
@@ -447,6 +603,7 @@ enum vmdk_adapter {
 };
 
 #define VMDK_INFO_UNCLEAN 0x1u     /**< An extent was not closed cleanly by its last writer. */
+#define VMDK_INFO_WRITABLE 0x2u    /**< Of link 0: opened with ::VMDK_OPEN_WRITE. Of an extent: it can be written. */
 #define VMDK_INFO_COMPRESSED 0x4u  /**< An extent holds compressed grains. */
 #define VMDK_INFO_EMBEDDED 0x8u    /**< The descriptor is inside the first extent's file. */
 #define VMDK_INFO_HAS_PARENT 0x10u /**< The disk is a child: it names a parent. */
@@ -628,6 +785,160 @@ VMDK_API vmdk_status vmdk_get_text(vmdk_disk *disk, uint32_t link, const char *k
  */
 VMDK_API vmdk_status vmdk_get_key(vmdk_disk *disk, uint32_t link, uint32_t index, char *buffer,
                                   size_t size, size_t *out_size);
+
+/**
+ * @brief Sets or removes a key of the disk database, at once or not at all.
+ *
+ * The rest of the descriptor stays as it is, byte for byte. The new text is on
+ * stable storage when the call returns; after a crash the descriptor is the old
+ * one or the new one. The content ID stays.
+ *
+ * @param disk   A disk opened with ::VMDK_OPEN_WRITE.
+ * @param key    A key that begins with "ddb.", in any case: letters, digits and `. _ -`.
+ * @param value  The value, without quotes; no control characters. NULL removes the key, which
+ *               is good if it is not there.
+ *
+ * @retval VMDK_OK                   The descriptor says so now.
+ * @retval VMDK_ERR_INVALID_ARGUMENT A pointer is NULL, @p key is no key of the database, or @p value
+ *                                   cannot stand in a descriptor (or not in its code page).
+ * @retval VMDK_ERR_READ_ONLY        The disk was opened to read.
+ * @retval VMDK_ERR_LIMIT            The descriptor is inside an extent and does not fit its room there.
+ * @retval VMDK_ERR_NO_SPACE         The file system is full; the old text stands.
+ * @retval VMDK_ERR_UNSUPPORTED      vmdk_open_options::io has no `rename`.
+ * @retval VMDK_ERR_ACCESS           The directory of the descriptor cannot be written to.
+ * @retval VMDK_ERR_NO_MEMORY        An allocation failed.
+ * @retval VMDK_ERR_IO               A file could not be written, or a sync failed (the disk is poisoned then).
+ * @retval VMDK_ERR_POISONED         An earlier failure; see vmdk_write_at().
+ *
+ * @par Threads
+ * Any thread; takes the disk for itself. vmdk_get_text() and vmdk_get_key() see
+ * the old text or the new one.
+ *
+ * @since 1.0
+ * @see VDF, "The Disk Database"
+ */
+VMDK_API vmdk_status vmdk_set_text(vmdk_disk *disk, const char *key, const char *value);
+
+/* -- Create and snapshot ------------------------------------------------- */
+
+/** Called now and then during long work, on the thread that called; @p done and @p total are bytes. Return 0 to go
+ *  on, anything else to cancel: the call cleans up and returns ::VMDK_ERR_CANCELLED. */
+typedef int (*vmdk_progress_fn)(void *user, uint64_t done, uint64_t total);
+
+/** What to do beforehand about the space of flat extents. */
+enum vmdk_preallocate {
+    VMDK_PREALLOCATE_DEFAULT = 0, /**< As the type says: zeros for vmfsEagerZeroedThick, reserved for
+                                       vmfsPreallocated, else none. */
+    VMDK_PREALLOCATE_NONE = 1,    /**< The file is one hole. */
+    VMDK_PREALLOCATE_RESERVE = 2, /**< The file system reserves the space (fallocate); where it cannot, zeros are
+                                       written. */
+    VMDK_PREALLOCATE_ZEROS = 3    /**< Zeros are written. */
+};
+
+#define VMDK_CREATE_ZERO_GRAINS 0x1u /**< Hosted sparse: header version 2, whose tables may say that a grain is zero. Zeroing
+                                          above a parent then takes no space; libyal and VirtualBox cannot read it. */
+
+/** What to create. */
+typedef struct vmdk_create_options {
+    uint32_t struct_size;      /**< Size of this structure. */
+    uint32_t type;             /**< VMDK_TYPE value: MONOLITHIC_SPARSE (also for 0), MONOLITHIC_FLAT, SPLIT_SPARSE, SPLIT_FLAT,
+                                    VMFS, VMFS_THIN, VMFS_PREALLOCATED, VMFS_EAGER_ZEROED or VMFS_SPARSE. */
+    uint64_t capacity;         /**< Size the guest sees; at least 1, rounded up to whole sectors. */
+    uint64_t grain_bytes;      /**< Sparse types: unit of allocation, a power of two; 0 = 64 KiB. Hosted sparse: 4 KiB to
+                                    1 MiB (VMware opens up to 64 KiB). COWD: 512 to 1 MiB. */
+    uint64_t split_bytes;      /**< Split types: size of one part, a multiple of the grain; 0 = 2047 MiB. */
+    uint32_t adapter;          /**< VMDK_ADAPTER value; 0 = lsilogic. Decides the geometry. */
+    uint32_t hardware_version; /**< ddb.virtualHWVersion; 0 = 4. */
+    uint32_t preallocate;      /**< VMDK_PREALLOCATE value. */
+    uint32_t flags;            /**< VMDK_CREATE flags. */
+    uint32_t cid;              /**< Content ID; 0 = a random one. Not 0xffffffff. */
+    uint32_t reserved;         /**< Zero. */
+    const char *const *keys;   /**< More keys of the disk database: name, value, name, value, ..., NULL; a name that is
+                                    set anyway is set to this. "ddb.uuid" and "ddb.longContentID" have no other way in;
+                                    without one, longContentID is random, ending in the CID. May be NULL. */
+    const vmdk_io *io;         /**< May be NULL: the local file system. */
+    vmdk_progress_fn on_progress; /**< May be NULL. Called while zeros are written. */
+    void *user;                /**< Passed on to on_progress. */
+} vmdk_create_options;
+
+/**
+ * @brief Creates an empty disk.
+ *
+ * All or nothing: the files are made under other names and get theirs when they
+ * are on stable storage, the one that is the disk last; after a failure or a
+ * cancellation no new file is left. Existing files are never touched. The
+ * time does not grow with the capacity, except where zeros are written.
+ *
+ * With cid, and ddb.uuid and ddb.longContentID in keys, two runs give the same
+ * bytes.
+ *
+ * @param path     The disk: the descriptor, or the one file of a monolithicSparse disk. The other files
+ *                 stand beside it: `NAME-flat.vmdk`, `NAME-f001.vmdk`, `NAME-s001.vmdk`, `NAME-delta.vmdk`.
+ * @param options  What to create; capacity is required.
+ *
+ * @retval VMDK_OK                   The disk is there and on stable storage.
+ * @retval VMDK_ERR_INVALID_ARGUMENT A pointer is NULL, an option has no meaning or does not fit the type, or the
+ *                                   name cannot stand in a descriptor.
+ * @retval VMDK_ERR_UNSUPPORTED      A type that cannot be created in place: streamOptimized, seSparse, devices.
+ * @retval VMDK_ERR_LIMIT            More than the type can hold: COWD below 2 TiB, a flat file below 8 EiB,
+ *                                   65536 parts; or keys that do not fit the descriptor's room.
+ * @retval VMDK_ERR_EXISTS           One of the files is there already.
+ * @retval VMDK_ERR_NOT_FOUND        The directory is not there.
+ * @retval VMDK_ERR_ACCESS           The system refused.
+ * @retval VMDK_ERR_NO_SPACE         The file system is full.
+ * @retval VMDK_ERR_CANCELLED        on_progress asked to stop.
+ * @retval VMDK_ERR_NO_MEMORY        An allocation failed.
+ * @retval VMDK_ERR_IO               A file could not be written.
+ *
+ * @par Threads
+ * May be called at any time from any thread.
+ *
+ * @since 1.0
+ * @see VDF, "Layout Basics"; docs/format.md, "What is written"
+ */
+VMDK_API vmdk_status vmdk_create(const char *path, const vmdk_create_options *options);
+
+/** How to create a snapshot. */
+typedef struct vmdk_snapshot_options {
+    uint32_t struct_size;     /**< Size of this structure. */
+    uint32_t type;            /**< VMDK_TYPE value of the child: MONOLITHIC_SPARSE, SPLIT_SPARSE or VMFS_SPARSE; 0 = as fits
+                                   the parent (split for a split one, COWD for a VMFS one below 2 TiB, else
+                                   monolithicSparse). */
+    uint64_t grain_bytes;     /**< As in ::vmdk_create_options; 0 = as the parent if it fits the child, else the
+                                   default: 64 KiB, for COWD 512 bytes. */
+    uint32_t flags;           /**< VMDK_CREATE flags. */
+    uint32_t cid;             /**< Content ID of the child; 0 = that of the parent, as both hold the same. */
+    const char *parent_hint;  /**< parentFileNameHint to record; NULL = the parent relative to the child. */
+    const char *const *keys;  /**< As in ::vmdk_create_options. */
+    const vmdk_open_options *open; /**< How to open the parent: paths, roots, limits, io, encoding; may be NULL. Its
+                                        flags may be ::VMDK_OPEN_NO_LOCK only. */
+} vmdk_snapshot_options;
+
+/**
+ * @brief Creates a child that stores only what differs from its parent.
+ *
+ * The parent and its chain are opened, and nothing in them is changed. The
+ * child has the capacity and the content ID of the parent and remembers the
+ * latter, so that a parent that is written to later is noticed. Do not write
+ * to the parent from then on.
+ *
+ * @param parent_path  Any disk that can be read, of any kind, but not a member of an OVA.
+ * @param path         The child; as for vmdk_create().
+ * @param options      May be NULL: all defaults.
+ *
+ * @retval VMDK_OK               The child is there and on stable storage.
+ * @retval VMDK_ERR_PATH_DENIED  The parent does not lie at or below the directory of the child, so that opening
+ *                               the child would be refused by default; set parent_hint to have it anyway.
+ * @return Otherwise as vmdk_open() for the parent, and as vmdk_create() for the child.
+ *
+ * @par Threads
+ * May be called at any time from any thread.
+ *
+ * @since 1.0
+ * @see VDF, "Delta Links"
+ */
+VMDK_API vmdk_status vmdk_snapshot(const char *parent_path, const char *path,
+                                   const vmdk_snapshot_options *options);
 
 /* -- Looking without opening --------------------------------------------- */
 

@@ -4,80 +4,56 @@
 
 #include <algorithm>
 #include <charconv>
+#include <mutex>
 #include <set>
+#include <shared_mutex>
 
 #include "api/boundary.h"
-#include "disk/open.h"
-#include "io/callback_file.h"
-#include "io/posix_file.h"
+#include "api/open_request.h"
 #include "util/checked.h"
 #include "util/text.h"
+#include "util/turn_mutex.h"
 
 struct vmdk_disk {
   std::unique_ptr<vmdk::Disk> disk;
+  vmdk::TurnMutex mutex;  // of disks that can be written
 };
 
 namespace vmdk {
 
 namespace {
 
-constexpr std::uint32_t kMaxThreads = 64;
+// The disk, shared with other readers as long as this lives. Where nothing can be written there is
+// nothing to wait for.
+class Reading final {
+ public:
+  explicit Reading(vmdk_disk* handle) {
+    require(handle != nullptr, "disk is NULL");
+    disk_ = handle->disk.get();
+    if (disk_->writable()) lock_ = std::shared_lock(handle->mutex);
+  }
+  operator const Disk&() const noexcept { return *disk_; }
+  const Disk* operator->() const noexcept { return disk_; }
 
-// 0 is the default, and nothing is above the hard maximum.
-template <class T>
-T limit(T value, T usual, T least, T most) {
-  return value == 0 ? usual : std::clamp(value, least, most);
-}
-
-struct Request {
-  OpenOptions options;
-  std::unique_ptr<FileSystem> files;
-  std::unique_ptr<Reporter> reporter;
+ private:
+  const Disk* disk_;
+  std::shared_lock<TurnMutex> lock_;
 };
 
-Request read_options(const vmdk_open_options* in) {
-  const vmdk_open_options options = copy_options(in);
-  const vmdk_limits limits = copy_options(options.limits);
-  constexpr std::uint32_t kKnown = VMDK_OPEN_NO_PARENT | VMDK_OPEN_RECOVER;
-  if ((options.flags & ~kKnown) != 0)
-    throw Error(VMDK_ERR_UNSUPPORTED,
-                "vmdk_open_options::flags has flags this version does not know");
-  require(options.paths <= VMDK_PATHS_ANY, "vmdk_open_options::paths is no VMDK_PATHS value");
-  require(options.threads <= kMaxThreads, "vmdk_open_options::threads is more than 64");
-  Request request;
-  OpenOptions& out = request.options;
-  out.open_parents = (options.flags & VMDK_OPEN_NO_PARENT) == 0;
-  out.recover = (options.flags & VMDK_OPEN_RECOVER) != 0;
-  out.threads = std::max(options.threads, 1u);
-  if (options.encoding != nullptr) out.encoding = options.encoding;
-  if (options.member != nullptr) out.member = options.member;
-  out.cache_bytes = limit<std::uint64_t>(options.cache_bytes, out.cache_bytes, 1, UINT64_MAX / 2);
-  out.max_table_bytes =
-      limit<std::uint64_t>(limits.max_table_bytes, out.max_table_bytes, 256 << 10, UINT64_MAX / 2);
-  out.max_chain_length =
-      limit<std::uint32_t>(limits.max_chain_length, out.max_chain_length, 1, 1024);
-  DescriptorLimits& text = out.descriptor_limits;
-  text.max_bytes = limit<std::uint32_t>(limits.max_descriptor_bytes, text.max_bytes, 1, 64 << 20);
-  text.max_extents = limit<std::uint32_t>(limits.max_extents, text.max_extents, 1, 1 << 20);
-  request.reporter = std::make_unique<Reporter>(options.on_message, options.message_user);
-  const bool any_path = options.paths == VMDK_PATHS_ANY;
-  if (options.io != nullptr) {
-    request.files = std::make_unique<CallbackFileSystem>(copy_options(options.io), any_path);
-    return request;
+// The disk, alone.
+class Writing final {
+ public:
+  explicit Writing(vmdk_disk* handle) {
+    require(handle != nullptr, "disk is NULL");
+    disk_ = handle->disk.get();
+    lock_ = std::unique_lock(handle->mutex);
   }
-  PathPolicy policy;
-  policy.any_path = any_path;
-  for (const char* const* root = options.roots; root != nullptr && *root != nullptr; ++root)
-    policy.roots.emplace_back(*root);
-  policy.max_open_files = limit<std::uint32_t>(limits.max_open_files, 128, 8, 1 << 20);
-  request.files = std::make_unique<PosixFileSystem>(std::move(policy));
-  return request;
-}
+  Disk* operator->() const noexcept { return disk_; }
 
-const Disk& disk_of(const vmdk_disk* handle) {
-  require(handle != nullptr, "disk is NULL");
-  return *handle->disk;
-}
+ private:
+  Disk* disk_;
+  std::unique_lock<TurnMutex> lock_;
+};
 
 const Link& link_of(const Disk& disk, std::uint32_t number) {
   if (number < disk.links().size()) return disk.links()[number];
@@ -156,6 +132,7 @@ vmdk_info describe(const Disk& disk, std::uint32_t number) {
     info.flags |= flags_of(*slot.extent);
     info.recovered_tables += slot.extent->recovered();
   }
+  if (disk.writable() && number == 0) info.flags |= VMDK_INFO_WRITABLE;
   if (link.embedded) info.flags |= VMDK_INFO_EMBEDDED;
   if (link.member) info.flags |= VMDK_INFO_MEMBER;
   if (descriptor.has_parent()) info.flags |= VMDK_INFO_HAS_PARENT;
@@ -179,13 +156,17 @@ vmdk_info describe(const Disk& disk, std::uint32_t number) {
   return info;
 }
 
-vmdk_extent_info describe_extent(const Link& link, std::uint32_t index) {
+vmdk_extent_info describe_extent(const Disk& disk, std::uint32_t number, std::uint32_t index) {
+  const Link& link = link_of(disk, number);
   const Link::Slot& slot = slot_of(link, index);
   const Extent& extent = *slot.extent;
   vmdk_extent_info info{};
   info.kind = extent.kind();
   info.access = slot.access;
   info.flags = flags_of(extent);
+  if (disk.writable() && number == 0 && slot.access == VMDK_ACCESS_READ_WRITE &&
+      extent.why_read_only() == nullptr)
+    info.flags |= VMDK_INFO_WRITABLE;
   info.offset = slot.begin;
   info.size = extent.size();
   info.file_offset = extent.file_offset();
@@ -248,29 +229,50 @@ vmdk_status vmdk_open(const char* path, const vmdk_open_options* options, vmdk_d
 }
 
 vmdk_status vmdk_close(vmdk_disk* disk) {
-  delete disk;
-  return VMDK_OK;
+  const std::unique_ptr<vmdk_disk> owner(disk);
+  if (!owner) return VMDK_OK;
+  return vmdk::guard([&] { owner->disk->close(); });
 }
 
 vmdk_status vmdk_read_at(vmdk_disk* disk, void* buffer, size_t size, uint64_t offset) {
   return vmdk::guard([&] {
     vmdk::require(buffer != nullptr || size == 0, "buffer is NULL");
-    vmdk::disk_of(disk).read(offset, {static_cast<std::byte*>(buffer), size});
+    vmdk::Reading(disk)->read(offset, {static_cast<std::byte*>(buffer), size});
   });
+}
+
+vmdk_status vmdk_write_at(vmdk_disk* disk, const void* buffer, size_t size, uint64_t offset) {
+  return vmdk::guard([&] {
+    vmdk::require(buffer != nullptr || size == 0, "buffer is NULL");
+    vmdk::Writing(disk)->write(offset, {static_cast<const std::byte*>(buffer), size});
+  });
+}
+
+vmdk_status vmdk_zero_at(vmdk_disk* disk, uint64_t size, uint64_t offset) {
+  return vmdk::guard([&] { vmdk::Writing(disk)->zero(offset, size, vmdk::Disk::Zeroing::keep); });
+}
+
+vmdk_status vmdk_discard_at(vmdk_disk* disk, uint64_t size, uint64_t offset) {
+  return vmdk::guard(
+      [&] { vmdk::Writing(disk)->zero(offset, size, vmdk::Disk::Zeroing::give_back); });
+}
+
+vmdk_status vmdk_flush(vmdk_disk* disk) {
+  return vmdk::guard([&] { vmdk::Writing(disk)->flush(); });
 }
 
 vmdk_status vmdk_map_at(vmdk_disk* disk, uint64_t offset, uint64_t size, vmdk_run* out_run) {
   return vmdk::guard([&] {
     vmdk::require_sized(out_run);
     vmdk::require(size != 0, "size is 0");
-    vmdk::give(out_run, vmdk::describe_run(vmdk::disk_of(disk), offset, size));
+    vmdk::give(out_run, vmdk::describe_run(vmdk::Reading(disk), offset, size));
   });
 }
 
 vmdk_status vmdk_get_link_info(vmdk_disk* disk, uint32_t link, vmdk_info* out_info) {
   return vmdk::guard([&] {
     vmdk::require_sized(out_info);
-    vmdk::give(out_info, vmdk::describe(vmdk::disk_of(disk), link));
+    vmdk::give(out_info, vmdk::describe(vmdk::Reading(disk), link));
   });
 }
 
@@ -282,7 +284,7 @@ vmdk_status vmdk_get_extent(vmdk_disk* disk, uint32_t link, uint32_t index,
                             vmdk_extent_info* out_extent) {
   return vmdk::guard([&] {
     vmdk::require_sized(out_extent);
-    vmdk::give(out_extent, vmdk::describe_extent(vmdk::link_of(vmdk::disk_of(disk), link), index));
+    vmdk::give(out_extent, vmdk::describe_extent(vmdk::Reading(disk), link, index));
   });
 }
 
@@ -292,7 +294,7 @@ vmdk_status vmdk_get_text(vmdk_disk* disk, uint32_t link, const char* key, char*
   return vmdk::guard([&] {
     vmdk::require(key != nullptr, "key is NULL");
     vmdk::require(out_size != nullptr, "out_size is NULL");
-    vmdk::give_text(vmdk::text_of(vmdk::disk_of(disk), link, key), buffer, size, out_size);
+    vmdk::give_text(vmdk::text_of(vmdk::Reading(disk), link, key), buffer, size, out_size);
   });
 }
 
@@ -301,12 +303,21 @@ vmdk_status vmdk_get_key(vmdk_disk* disk, uint32_t link, uint32_t index, char* b
   if (out_size != nullptr) *out_size = 0;
   return vmdk::guard([&] {
     vmdk::require(out_size != nullptr, "out_size is NULL");
-    const vmdk::Link& of = vmdk::link_of(vmdk::disk_of(disk), link);
+    const vmdk::Reading reading(disk);
+    const vmdk::Link& of = vmdk::link_of(reading, link);
     if (index >= of.descriptor.key_count())
       throw vmdk::Error(
           VMDK_ERR_OUT_OF_RANGE,
           of.files[0]->name() + ": its descriptor has no key " + std::to_string(index));
     vmdk::give_text(vmdk::descriptor_utf8(of, of.descriptor.key(index)), buffer, size, out_size);
+  });
+}
+
+vmdk_status vmdk_set_text(vmdk_disk* disk, const char* key, const char* value) {
+  return vmdk::guard([&] {
+    vmdk::require(key != nullptr, "key is NULL");
+    vmdk::Writing(disk)->set_text(
+        key, value != nullptr ? std::optional<std::string_view>(value) : std::nullopt);
   });
 }
 

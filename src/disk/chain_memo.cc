@@ -34,6 +34,14 @@ std::size_t ChainMemo::absent_links(std::uint64_t offset) const noexcept {
   return known >> kLinkBits == cell ? known & ((1u << kLinkBits) - 1) : 0;
 }
 
+void ChainMemo::forget(std::uint64_t offset, std::uint64_t size) noexcept {
+  if (cell_bytes_ == 0 || size == 0) return;
+  const std::uint64_t last = (offset + size - 1) / cell_bytes_;
+  std::uint64_t cell = offset / cell_bytes_;
+  if (last - cell >= kCells) cell = last - (kCells - 1);  // every place once
+  for (; cell <= last; ++cell) cells_[cell % kCells].store(0, std::memory_order_relaxed);
+}
+
 void ChainMemo::learn(std::uint64_t offset, std::size_t links) noexcept {
   const std::uint64_t cell = offset / cell_bytes_;
   cells_[cell % kCells].store(cell << kLinkBits | links, std::memory_order_relaxed);

@@ -25,6 +25,9 @@ class ChainMemo final {
   // Links from the top that hold nothing in the cell of `offset`, as far as that is known.
   std::size_t absent_links(std::uint64_t offset) const noexcept;
 
+  // Something may be stored in the range now.
+  void forget(std::uint64_t offset, std::uint64_t size) noexcept;
+
   // The first `links` links hold nothing in the whole cell of `offset`.
   void learn(std::uint64_t offset, std::size_t links) noexcept;
 

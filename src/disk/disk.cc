@@ -23,12 +23,16 @@ std::size_t Link::slot_at(std::uint64_t offset) const noexcept {
 // how far each link holds nothing is remembered, so that it is asked once.
 class Disk::Walk final {
  public:
-  Walk(const Disk& disk, std::uint64_t offset, std::uint64_t size)
-      : links_(disk.links_), memo_(disk.memo_), offset_(offset), end_(offset + size) {
+  Walk(const Disk& disk, std::uint64_t offset, std::uint64_t size, std::size_t first_link = 0)
+      : links_(disk.links_),
+        memo_(disk.memo_),
+        first_link_(first_link),
+        offset_(offset),
+        end_(offset + size) {
     if (links_.size() > few_.size()) many_.resize(links_.size());
     absent_until_ = many_.empty() ? few_.data() : many_.data();
     // What is remembered is cut into cells, which would cut a long read into as many pieces.
-    use_memo_ = memo_.cell_bytes() != 0 && size <= memo_.cell_bytes();
+    use_memo_ = first_link == 0 && memo_.cell_bytes() != 0 && size <= memo_.cell_bytes();
   }
 
   bool done() const noexcept { return offset_ == end_; }
@@ -38,7 +42,7 @@ class Disk::Walk final {
   DiskRun next() {
     std::uint64_t until = end_;  // where this run ends at the latest
     std::uint64_t cell_begin = 0;
-    std::size_t first = 0;
+    std::size_t first = first_link_;
     if (use_memo_) {
       cell_begin = offset_ - offset_ % memo_.cell_bytes();
       until = std::min(until, cell_begin + memo_.cell_bytes());
@@ -86,6 +90,7 @@ class Disk::Walk final {
 
   const std::vector<Link>& links_;
   ChainMemo& memo_;
+  std::size_t first_link_;
   std::uint64_t offset_, end_;
   bool use_memo_;
   std::array<std::uint64_t, 16> few_{};
@@ -103,7 +108,11 @@ void Disk::check_range(std::uint64_t offset, std::uint64_t size) const {
 
 void Disk::read(std::uint64_t offset, MutableBytes out) const {
   check_range(offset, out.size());
-  for (Walk walk(*this, offset, out.size()); !walk.done();) {
+  read_from(0, offset, out);
+}
+
+void Disk::read_from(std::size_t first_link, std::uint64_t offset, MutableBytes out) const {
+  for (Walk walk(*this, offset, out.size(), first_link); !walk.done();) {
     const DiskRun found = walk.next();
     const MutableBytes piece = out.first(static_cast<std::size_t>(found.run.size));
     if (found.run.kind == RunKind::data) {
@@ -124,6 +133,15 @@ void Disk::read(std::uint64_t offset, MutableBytes out) const {
 DiskRun Disk::map(std::uint64_t offset, std::uint64_t size) const {
   check_range(offset, size);
   return Walk(*this, offset, size).next();
+}
+
+bool Disk::has_data_below(std::uint64_t offset, std::uint64_t size) const {
+  for (Walk walk(*this, offset, size, 1); !walk.done();) {
+    const DiskRun found = walk.next();
+    if (found.run.kind == RunKind::data) return true;
+    walk.advance(found.run.size);
+  }
+  return false;
 }
 
 std::string descriptor_utf8(const Link& link, std::string_view text) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,13 +26,16 @@ struct Link {
     std::uint64_t begin;  // on the disk
     vmdk_access access;
     std::unique_ptr<Extent> extent;
+    bool in_use = false;  // it was made ready to be written
   };
 
   Descriptor descriptor;
   std::string encoding;  // code page of the descriptor; "" = not said
   bool embedded = false;
-  bool member = false;                       // of a tar
-  std::vector<std::unique_ptr<File>> files;  // [0] holds the descriptor
+  std::uint64_t text_offset = 0;                 // of the first byte of the descriptor in its file
+  std::uint64_t text_sector = 0, text_room = 0;  // embedded: its room, of so many bytes
+  bool member = false;                           // of a tar
+  std::vector<std::unique_ptr<File>> files;      // [0] holds the descriptor
   std::vector<Slot> slots;
   std::uint64_t capacity = 0;
 
@@ -46,9 +50,12 @@ struct DiskRun {
   std::uint32_t link = UINT32_MAX, extent = UINT32_MAX;  // UINT32_MAX: absent in the whole chain
 };
 
-// All const functions may be called from any number of threads at once.
+// Const functions may be called from any number of threads at once; beside the others nothing may
+// run.
 class Disk final {
  public:
+  enum class Zeroing { keep, give_back };
+
   // What belongs to the chain as a whole, made before its links.
   struct Parts {
     std::unique_ptr<FileSystem>
@@ -62,9 +69,14 @@ class Disk final {
     std::unique_ptr<WorkerPool> pool;  // null: the reading thread alone
   };
 
-  // `links` is not empty; its first one is the disk that was opened.
-  Disk(Parts parts, std::vector<Link> links)
-      : parts_(std::move(parts)), links_(std::move(links)), memo_(links_) {}
+  // `links` is not empty; its first one is the disk that was opened. What edits its descriptor
+  // keeps within `limits`.
+  Disk(Parts parts, std::vector<Link> links, bool writable, const DescriptorLimits& limits)
+      : parts_(std::move(parts)),
+        links_(std::move(links)),
+        memo_(links_),
+        writable_(writable),
+        limits_(limits) {}
 
   std::uint64_t capacity() const noexcept { return links_.front().capacity; }
   const std::vector<Link>& links() const noexcept { return links_; }
@@ -77,14 +89,44 @@ class Disk final {
   // if there is none.
   bool find_text(std::size_t link, std::string_view key, std::string& out) const;
 
+  bool writable() const noexcept { return writable_; }
+
+  // Throw what vmdk_write_at(), vmdk_zero_at(), vmdk_flush(), vmdk_close() and vmdk_set_text()
+  // document. What is not closed is neither flushed nor marked as clean.
+  void write(std::uint64_t offset, Bytes in);
+  void zero(std::uint64_t offset, std::uint64_t size, Zeroing how);
+  void flush();
+  void close();
+  void set_text(std::string_view key, std::optional<std::string_view> value);
+
  private:
   class Walk;
+  class BelowSlot;
 
   void check_range(std::uint64_t offset, std::uint64_t size) const;
+  void read_from(std::size_t first_link, std::uint64_t offset, MutableBytes out) const;
+  bool has_data_below(std::uint64_t offset, std::uint64_t size) const;
+
+  void check_writable() const;
+  void begin_change(std::uint64_t offset, std::uint64_t size, Bytes in);
+  void renew_content_id();
+  void edit_text(const std::string& text, bool content_id_only);
+  void zero_piece(std::uint64_t offset, std::uint64_t size, Zeroing how);
+  void limit_changes();
+  void save();
+  void save_tables(void (Extent::*step)());
+  void sync_files();
 
   Parts parts_;  // outlives the links
   std::vector<Link> links_;
   mutable ChainMemo memo_;
+
+  bool writable_;
+  DescriptorLimits limits_;
+  bool marked_ = false;    // the content ID is a new one
+  bool unsaved_ = false;   // something was written since the last flush
+  bool poisoned_ = false;  // it is not known what is on stable storage
+  std::vector<Link::Slot*> in_use_;
 };
 
 // Bytes of a descriptor as UTF-8: converted from its code page (where none is said, and they are

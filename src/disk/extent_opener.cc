@@ -109,7 +109,7 @@ SparseHeader effective_header(const File& file, const SparseHeader& header, bool
   return footer->header;
 }
 
-std::unique_ptr<Extent> open_hosted(const File& file, Bytes beginning, const ExtentLine& line,
+std::unique_ptr<Extent> open_hosted(File& file, Bytes beginning, const ExtentLine& line,
                                     const ExtentParts& parts) {
   const bool recover = parts.shared.recover;
   const SparseHeader header =
@@ -142,15 +142,15 @@ std::unique_ptr<Extent> open_hosted(const File& file, Bytes beginning, const Ext
       in_bounds(header.descriptor_sector, header.descriptor_sectors, file.size() / kSectorSize))
     layout.descriptor = {header.descriptor_sector, header.descriptor_sectors};
   const SparseFacts facts{header.compressed() ? VMDK_EXTENT_STREAM : VMDK_EXTENT_SPARSE,
-                          header.version, header.unclean};
+                          header.version, header.unclean,
+                          header.version >= 2 && (header.flags & SparseHeader::kZeroedGrains) != 0};
   if (header.compressed())
     return std::make_unique<StreamExtent>(file, layout, facts, header.markers(), parts.shared,
                                           parts.inflating);
   return std::make_unique<SparseExtent>(file, layout, facts, parts.shared);
 }
 
-std::unique_ptr<Extent> open_cowd(const File& file, const ExtentLine& line,
-                                  const ExtentParts& parts) {
+std::unique_ptr<Extent> open_cowd(File& file, const ExtentLine& line, const ExtentParts& parts) {
   std::array<std::byte, kCowdHeaderSize> beginning;
   file.read_at(0, beginning);
   const CowdHeader header = CowdHeader::decode(file.name(), beginning);
@@ -182,23 +182,22 @@ std::unique_ptr<Extent> open_se(const File& file, Bytes beginning, const ExtentL
   return std::make_unique<SeExtent>(file, header, line.sectors * kSectorSize, parts.shared);
 }
 
-std::unique_ptr<Extent> open_flat(const File& file, const ExtentLine& line) {
+std::unique_ptr<Extent> open_flat(File& file, const ExtentLine& line, bool thick) {
   const std::uint64_t offset = line.file_sector * kSectorSize, size = line.sectors * kSectorSize;
   if (line.type == ExtentType::vmfs_rdm && !in_bounds(offset, size, file.size()))
     throw Error(VMDK_ERR_UNSUPPORTED,
                 file.name() +
                     ": is a raw device mapping: the data is on a LUN of the ESX host, "
                     "not in this file");
-  return std::make_unique<FlatExtent>(file, offset, size);
+  return std::make_unique<FlatExtent>(file, offset, size, thick);
 }
 
 }  // namespace
 
-std::unique_ptr<Extent> open_extent(const File& file, const ExtentLine& line,
-                                    const ExtentParts& parts) {
+std::unique_ptr<Extent> open_extent(File& file, const ExtentLine& line, const ExtentParts& parts) {
   const bool sparse = line.type == ExtentType::sparse || line.type == ExtentType::vmfs_sparse;
   if (!sparse && line.type != ExtentType::se_sparse)
-    return open_flat(file, line);  // raw, whatever the bytes look like
+    return open_flat(file, line, parts.thick);  // raw, whatever the bytes look like
   std::array<std::byte, kSparseHeaderSize> buffer;
   const Bytes beginning(
       buffer.data(), static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), file.size())));

@@ -15,12 +15,12 @@ namespace vmdk {
 struct ExtentParts {
   Shared shared;
   InflateShared inflating;
+  bool thick;  // a flat extent keeps its space
 };
 
 // Opens the extent of `line` in `file`, which outlives it. Throws VMDK_ERR_CORRUPT if the file is
 // too short, damaged, or contradicts the line; VMDK_ERR_UNSUPPORTED for what is not known.
-std::unique_ptr<Extent> open_extent(const File& file, const ExtentLine& line,
-                                    const ExtentParts& parts);
+std::unique_ptr<Extent> open_extent(File& file, const ExtentLine& line, const ExtentParts& parts);
 
 }  // namespace vmdk
 

@@ -88,6 +88,7 @@ class Opener final {
   std::unique_ptr<Disk> open(const std::string& path) {
     std::vector<Link> links;
     links.push_back(open_link(open_entry(path), 0, true));
+    if (options_.write) check_writable(links.front());
     while (options_.open_parents && links.back().descriptor.has_parent()) {
       if (links.size() == options_.max_chain_length)
         throw Error(VMDK_ERR_LIMIT, links.back().files[0]->name() +
@@ -96,7 +97,8 @@ class Opener final {
             .with_hint("raise vmdk_limits::max_chain_length");
       links.push_back(open_parent(links.back(), static_cast<std::uint32_t>(links.size())));
     }
-    return std::make_unique<Disk>(std::move(parts_), std::move(links));
+    return std::make_unique<Disk>(std::move(parts_), std::move(links), options_.write,
+                                  options_.descriptor_limits);
   }
 
  private:
@@ -123,10 +125,12 @@ class Opener final {
   void open_extents(Link& link, std::uint32_t number);
   std::unique_ptr<Extent> open_line(Link& link, std::uint32_t number, const ExtentLine& line,
                                     bool here);
-  const File& extent_file(Link& link, std::uint32_t number, const ExtentLine& line);
-  std::unique_ptr<File> find_file(const Link& link, const std::string& raw);
+  File& extent_file(Link& link, std::uint32_t number, const ExtentLine& line);
+  std::unique_ptr<File> find_file(const Link& link, const std::string& raw, FileUse use);
   std::string same_but_case(const File& from, const std::string& name);
   void use(const File& file, std::uint32_t link, File* flat);
+
+  void check_writable(const Link& link) const;
 
   Link open_parent(const Link& child, std::uint32_t number);
   // Why no parent was found: a file that was there, but could not be the parent; or a name that the
@@ -138,7 +142,12 @@ class Opener final {
                                  Failures& failures);
   bool fits(const Link& child, const Link& parent, std::optional<Error>& mismatch) const;
 
-  Shared shared() const { return {*parts_.tables, *parts_.reporter, options_.recover}; }
+  Shared shared() const {
+    return {*parts_.tables, *parts_.reporter, options_.recover, options_.max_table_bytes};
+  }
+  FileUse use_of(std::uint32_t link) const {
+    return options_.write && link == 0 ? FileUse::write : FileUse::read;
+  }
 
   const OpenOptions& options_;
   Disk::Parts parts_;
@@ -165,13 +174,13 @@ std::unique_ptr<File> Opener::open_entry(const std::string& path) {
 std::unique_ptr<File> Opener::open_member_or_file(const std::string& path,
                                                   std::optional<std::string>& member) {
   try {
-    return parts_.files->open(path);
+    return parts_.files->open(path, use_of(0));
   } catch (const Error& error) {
     if (error.status() != VMDK_ERR_NOT_FOUND || member) throw;
     for (std::size_t colon = path.find(':'); colon != std::string::npos;
          colon = path.find(':', colon + 1)) {
       try {
-        auto file = parts_.files->open(path.substr(0, colon));
+        auto file = parts_.files->open(path.substr(0, colon), use_of(0));
         member = path.substr(colon + 1);
         return file;
       } catch (const Error&) {
@@ -191,17 +200,20 @@ bool Opener::is_disk(const File& file) const {
 
 std::unique_ptr<File> Opener::enter_tar(std::unique_ptr<File> file,
                                         const std::optional<std::string>& member) {
+  if (options_.write)
+    throw Error(VMDK_ERR_READ_ONLY, file->name() + ": is an OVA or tar: its members are only read")
+        .with_hint("unpack the disk first");
   auto tar = std::make_unique<TarFileSystem>(std::move(file));
   tar_ = tar.get();
   parts_.outer_files = std::move(parts_.files);
   parts_.files = std::move(tar);
-  if (member) return tar_->open(*member);
+  if (member) return tar_->open(*member, FileUse::read);
   std::vector<const TarMember*> disks;
   for (const TarMember& candidate : tar_->members())
-    if (is_disk(*tar_->open(candidate.name))) disks.push_back(&candidate);
+    if (is_disk(*tar_->open(candidate.name, FileUse::look))) disks.push_back(&candidate);
   const std::string& name = tar_->tar().name();
   if (disks.empty()) throw Error(VMDK_ERR_NOT_VMDK, name + ": is a tar with no VMDK disk in it");
-  if (disks.size() == 1) return tar_->open(disks[0]->name);
+  if (disks.size() == 1) return tar_->open(disks[0]->name, FileUse::read);
   std::string list;
   for (const TarMember* disk : disks) list += (list.empty() ? "" : ", ") + printable(disk->name);
   throw Error(VMDK_ERR_INVALID_ARGUMENT,
@@ -240,10 +252,11 @@ std::unique_ptr<File> Opener::find_descriptor(const File& data, vmdk_file_kind k
   if (!header && (kind != VMDK_FILE_KIND_UNKNOWN || expected.empty()))
     throw Error(VMDK_ERR_NOT_VMDK, data.name() + ": " + why_not_a_disk(kind));
   if (!expected.empty()) {
-    auto file = parts_.files->open_named(data, expected);
-    if (file && names(*file, name)) return file;
+    auto file = parts_.files->open_named(data, expected, FileUse::look);
+    if (file && names(*file, name)) return parts_.files->open_named(data, expected, use_of(0));
   }
   std::unique_ptr<File> found;
+  std::string found_name;
   std::size_t scanned = 0;
   for (const std::string& sibling : parts_.files->siblings(data)) {
     if (sibling == name || sibling.size() < 5 ||
@@ -252,7 +265,7 @@ std::unique_ptr<File> Opener::find_descriptor(const File& data, vmdk_file_kind k
     if (++scanned > kMaxScanned) break;
     std::unique_ptr<File> file;
     try {
-      file = parts_.files->open_named(data, sibling);
+      file = parts_.files->open_named(data, sibling, FileUse::look);
     } catch (const Error&) {
       continue;  // not to be read, so not the one
     }
@@ -262,6 +275,7 @@ std::unique_ptr<File> Opener::find_descriptor(const File& data, vmdk_file_kind k
                                           found->name() + " and " + file->name())
           .with_hint("open one of these descriptors");
     found = std::move(file);
+    found_name = sibling;
   }
   if (!found) {
     const bool alone = kind == VMDK_FILE_KIND_SPARSE;  // tells enough to be read by itself
@@ -278,7 +292,7 @@ std::unique_ptr<File> Opener::find_descriptor(const File& data, vmdk_file_kind k
   }
   parts_.reporter->note(data.name() + ": is an extent; its descriptor " + found->name() +
                         " is opened");
-  return found;
+  return parts_.files->open_named(data, found_name, use_of(0));
 }
 
 // What the descriptor of a hosted sparse extent that has lost its own must have said.
@@ -339,6 +353,12 @@ Link Opener::open_link(std::unique_ptr<File> file, std::uint32_t number, bool en
   if (looks_encrypted(text))
     throw Error(VMDK_ERR_ENCRYPTED, file->name() + ": is the descriptor of an encrypted disk");
   link.descriptor = Descriptor::parse(file->name(), text, options_.descriptor_limits);
+  if (link.embedded) {
+    const SparseHeader header = SparseHeader::decode(file->name(), all_of(beginning));
+    link.text_sector = header.descriptor_sector;
+    link.text_room = header.descriptor_sectors * kSectorSize;
+  }
+  link.text_offset = link.text_sector * kSectorSize + text.find(link.descriptor.text.substr(0, 1));
   if (link.descriptor.extents.empty()) throw_corrupt(file->name(), "its descriptor has no extents");
   learn_encoding(link);
   if (!link.descriptor.find("CID"))
@@ -396,20 +416,24 @@ std::unique_ptr<Extent> Opener::open_line(Link& link, std::uint32_t number, cons
   const std::uint64_t size = line.sectors * kSectorSize;
   if (line.type == ExtentType::zero || line.access == VMDK_ACCESS_NONE || size == 0)
     return std::make_unique<ZeroExtent>(size);
-  const File& file = here ? *link.files[0] : extent_file(link, number, line);
+  File& file = here ? *link.files[0] : extent_file(link, number, line);
+  const bool thick = link.descriptor.type == VMDK_TYPE_VMFS_PREALLOCATED ||
+                     link.descriptor.type == VMDK_TYPE_VMFS_EAGER_ZEROED;
   return open_extent(
       file, line,
       {shared(),
-       {*parts_.grains, *parts_.states, *parts_.buffers, parts_.pool.get(), options_.threads}});
+       {*parts_.grains, *parts_.states, *parts_.buffers, parts_.pool.get(), options_.threads},
+       thick});
 }
 
-const File& Opener::extent_file(Link& link, std::uint32_t number, const ExtentLine& line) {
+File& Opener::extent_file(Link& link, std::uint32_t number, const ExtentLine& line) {
   const bool sparse = line.type == ExtentType::sparse || line.type == ExtentType::vmfs_sparse ||
                       line.type == ExtentType::se_sparse;
   // Descriptors of devices name the same file again and again.
   if (const auto known = flat_names_.find(line.file); !sparse && known != flat_names_.end())
     return *known->second;
-  std::unique_ptr<File> file = find_file(link, line.file);
+  const FileUse use_as = line.access == VMDK_ACCESS_READ_WRITE ? use_of(number) : FileUse::read;
+  std::unique_ptr<File> file = find_file(link, line.file, use_as);
   File* opened = file.get();
   if (const auto seen = uses_.find(file->identity()); !sparse && seen != uses_.end() &&
                                                       seen->second.flat != nullptr &&
@@ -449,7 +473,7 @@ void Opener::use(const File& file, std::uint32_t link, File* flat) {
                     : "is used by more than one disk of the chain: the chain leads back to itself");
 }
 
-std::unique_ptr<File> Opener::find_file(const Link& link, const std::string& raw) {
+std::unique_ptr<File> Opener::find_file(const Link& link, const std::string& raw, FileUse use) {
   const File& from = *link.files[0];
   if (is_object_name(raw))
     throw Error(VMDK_ERR_UNSUPPORTED, from.name() + ": the extent " + quoted(raw) +
@@ -458,7 +482,7 @@ std::unique_ptr<File> Opener::find_file(const Link& link, const std::string& raw
   std::optional<Error> denied;
   const auto try_name = [&](const std::string& name) -> std::unique_ptr<File> {
     try {
-      return parts_.files->open_named(from, name);
+      return parts_.files->open_named(from, name, use);
     } catch (const Error& error) {
       if (error.status() != VMDK_ERR_PATH_DENIED) throw;
       if (!denied) denied = error;
@@ -475,10 +499,36 @@ std::unique_ptr<File> Opener::find_file(const Link& link, const std::string& raw
   }
   if (denied) throw *denied;
   if (const std::string other = same_but_case(from, utf8); !other.empty()) {
-    if (auto file = parts_.files->open_named(from, other)) return file;
+    if (auto file = parts_.files->open_named(from, other, use)) return file;
   }
   throw Error(VMDK_ERR_NOT_FOUND,
               from.name() + ": the file of its extent " + quoted(utf8) + " is missing");
+}
+
+// -- Writing
+
+void Opener::check_writable(const Link& link) const {
+  const std::string& name = link.files[0]->name();
+  const auto refuse = [&](const std::string& why, const char* hint) {
+    throw Error(VMDK_ERR_READ_ONLY, name + ": cannot be written: " + why).with_hint(hint);
+  };
+  constexpr const char* kSnapshot = "take a snapshot (vmdk snapshot) and write to that";
+  if (link.descriptor.find("changeTrackPath"))
+    refuse("its changes are tracked in a file of their own, which would miss what is written here",
+           kSnapshot);
+  if (!options_.open_parents && link.descriptor.has_parent())
+    throw Error(VMDK_ERR_INVALID_ARGUMENT,
+                name + ": has a parent, without which it cannot be written (VMDK_OPEN_NO_PARENT)");
+  const char* why = nullptr;
+  for (const Link::Slot& slot : link.slots) {
+    if (slot.extent->size() == 0) continue;
+    const char* reason = slot.access != VMDK_ACCESS_READ_WRITE
+                             ? "its extents are RDONLY or NOACCESS"
+                             : slot.extent->why_read_only();
+    if (reason == nullptr) return;
+    if (why == nullptr) why = reason;
+  }
+  if (why != nullptr) refuse(why, kSnapshot);
 }
 
 // -- Parents
@@ -516,7 +566,7 @@ std::optional<Link> Opener::try_parent(const Link& child, const std::string& nam
                                        std::uint32_t number, Failures& failures) {
   std::unique_ptr<File> file;
   try {
-    file = parts_.files->open_named(*child.files[0], name);
+    file = parts_.files->open_named(*child.files[0], name, use_of(number));
   } catch (const Error& error) {
     auto& which = error.status() == VMDK_ERR_PATH_DENIED ? failures.denied : failures.unfit;
     if (!which) which = error;

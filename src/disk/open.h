@@ -14,6 +14,7 @@
 namespace vmdk {
 
 struct OpenOptions {
+  bool write = false;  // the disk, not its parents
   bool open_parents = true;
   bool recover = false;
   unsigned threads = 1;

@@ -25,8 +25,25 @@ struct Run {
       UINT64_MAX;  // plain data: of its first byte; compressed: of the first grain's record
 };
 
-// Offsets count from the beginning of the extent. Every function may be called from any number of
-// threads at once.
+// What lies below a link of a chain, seen from an extent: its parents, or zeros. Sizes may be 0.
+class Below {
+ public:
+  virtual ~Below() = default;
+  // Is there anything in the range that may be other than zeros?
+  virtual bool has_data(std::uint64_t offset, std::uint64_t size) const = 0;
+  virtual void read(std::uint64_t offset, MutableBytes out) const = 0;
+};
+
+class NothingBelow final : public Below {
+ public:
+  bool has_data(std::uint64_t, std::uint64_t) const override { return false; }
+  void read(std::uint64_t, MutableBytes out) const override {
+    std::memset(out.data(), 0, out.size());
+  }
+};
+
+// Offsets count from the beginning of the extent. Const functions may be called from any number of
+// threads at once; beside the others nothing may run.
 class Extent {
  public:
   virtual ~Extent() = default;
@@ -51,7 +68,36 @@ class Extent {
   virtual void read(const Run& run, std::uint64_t offset, MutableBytes out) const {
     file()->read_at(run.file_offset + (offset - run.offset), out);
   }
+
+  // -- To write, in this order: prepare(), write() or zero(); to save, before_sync(), the files are
+  // synced, write_tables(), synced again, write_last_tables(), synced if there were any, saved();
+  // when all is saved, finish(), synced.
+
+  // Why it cannot be written; null if it can.
+  virtual const char* why_read_only() const noexcept { return "its kind is only read"; }
+
+  // Throws VMDK_ERR_READ_ONLY or VMDK_ERR_CORRUPT if this cannot be written; `in` is empty for
+  // zeros. Nothing is changed.
+  virtual void prepare(Bytes in);
+  // What of a grain is not in `in` and was not stored comes from `below`.
+  virtual void write(std::uint64_t offset, Bytes in, const Below& below);
+  // Makes a range read as zero; with `give_back` whole grains are freed if they can be.
+  virtual void zero(std::uint64_t offset, std::uint64_t size, const Below& below, bool give_back);
+
+  // Are there changes that are not in the file?
+  virtual bool has_changes() const noexcept { return false; }
+  virtual void before_sync() {}
+  virtual void write_tables() {}
+  virtual bool has_last_tables() const noexcept { return false; }
+  virtual void write_last_tables() {}
+  virtual void saved() {}
+  // Takes off the mark that it is in use.
+  virtual void finish() {}
 };
+
+// Makes bytes of a file read as zero: a hole if `give_back`, else by clearing, else by writing
+// zeros.
+void zero_file(File& file, std::uint64_t offset, std::uint64_t size, bool give_back);
 
 }  // namespace vmdk
 

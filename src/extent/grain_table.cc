@@ -36,12 +36,13 @@ const char* const kRecoverHint =
 
 }  // namespace
 
-GrainTable::GrainTable(const File& file, const GrainLayout& layout, const Shared& shared)
+GrainTable::GrainTable(File& file, const GrainLayout& layout, const Shared& shared)
     : file_(file),
       layout_(layout),
       shared_(shared),
       number_(shared.tables.add_file()),
       grains_(divide_up(layout_.capacity_sectors, layout_.grain_sectors)),
+      changes_(file, shared.tables, number_),
       metadata_{layout_.header, layout_.descriptor} {
   const std::uint64_t gd_bytes = layout_.gd_entries * kEntrySize;
   const auto inside = [&](std::uint64_t sector) {
@@ -53,6 +54,7 @@ GrainTable::GrainTable(const File& file, const GrainLayout& layout, const Shared
                           std::to_string(*layout_.rgd_sector) +
                           " lies beyond the end of the file; it is not used");
     layout_.rgd_sector.reset();
+    rgd_lost_ = true;
   }
   gd_lost_ = layout_.gd_sector == 0 || !inside(layout_.gd_sector);
   if (gd_lost_) {
@@ -102,8 +104,12 @@ bool GrainTable::overlaps_metadata(std::uint64_t sector, std::uint64_t sectors) 
                      [&](const SectorRange& range) { return overlap(range, sector, sectors); });
 }
 
+std::uint64_t GrainTable::table_sectors() const noexcept {
+  return divide_up(layout_.gtes_per_gt * kEntrySize, kSectorSize);
+}
+
 bool GrainTable::overlaps_inner_table(std::uint64_t sector, std::uint64_t sectors) const noexcept {
-  const std::uint64_t size = divide_up(layout_.gtes_per_gt * kEntrySize, kSectorSize);
+  const std::uint64_t size = table_sectors();
   const auto next =
       std::upper_bound(inner_tables_.begin(), inner_tables_.end(), sector,
                        [&](std::uint64_t at, std::uint32_t table) { return at < table + size; });
@@ -126,7 +132,7 @@ void GrainTable::learn_inner_tables() const {
     count = std::min<std::uint64_t>(most - index, buffer.size() / kEntrySize);
     const MutableBytes some = buffer.first(static_cast<std::size_t>(count * kEntrySize));
     try {
-      file_.read_at(directory * kSectorSize + index * kEntrySize, some);
+      changes_.read_at(directory * kSectorSize + index * kEntrySize, some);
     } catch (const Error& error) {
       if (error.status() != VMDK_ERR_IO) throw;
       return;  // which tables there are cannot be told now; it is tried again
@@ -155,7 +161,8 @@ bool GrainTable::is_table(std::uint64_t index, std::uint32_t sector) const noexc
 std::uint32_t GrainTable::directory_entry(std::uint64_t directory_sector,
                                           std::uint64_t index) const {
   std::array<std::byte, kEntrySize> entry;
-  shared_.tables.read(file_, number_, directory_sector * kSectorSize + index * kEntrySize, entry);
+  shared_.tables.read(changes_, number_, directory_sector * kSectorSize + index * kEntrySize,
+                      entry);
   return load_le<std::uint32_t>(entry, 0);
 }
 
@@ -219,7 +226,7 @@ void GrainTable::read_entries(std::uint64_t grain, const Table& table,
                               std::span<std::uint32_t> out) const {
   const std::uint64_t at = table.sector * kSectorSize + grain % layout_.gtes_per_gt * kEntrySize;
   const MutableBytes bytes = std::as_writable_bytes(out);
-  shared_.tables.read(file_, number_, at, bytes);
+  shared_.tables.read(changes_, number_, at, bytes);
   if constexpr (std::endian::native == std::endian::big)
     for (std::size_t i = 0; i < out.size(); ++i)
       out[i] = load_le<std::uint32_t>(bytes, i * kEntrySize);
@@ -382,6 +389,55 @@ std::uint32_t GrainTable::peek(std::uint64_t grain) const {
   std::uint32_t entry = 0;
   read_entries(grain, table, {&entry, 1});
   return entry > kZero && is_grain(grain, entry, table) ? entry : 0;
+}
+
+void GrainTable::add_table(std::uint64_t index, std::uint64_t sector,
+                           std::uint64_t redundant_sector) {
+  const std::uint64_t entry = layout_.gd_sector * kSectorSize + index * kEntrySize;
+  changes_.touch(entry / kSectorSize, 0, false);
+  inner_tables_.reserve(inner_tables_.size() + 2);
+  if (layout_.rgd_sector) {
+    // The copy is entered when the table is: a directory that has lost a table and a copy that has
+    // it look alike.
+    const std::uint64_t copy = *layout_.rgd_sector * kSectorSize + index * kEntrySize;
+    changes_.touch(copy / kSectorSize, 0, true);
+    changes_.set(copy, static_cast<std::uint32_t>(redundant_sector));
+    inner_tables_.push_back(static_cast<std::uint32_t>(redundant_sector));
+  }
+  changes_.set(entry, static_cast<std::uint32_t>(sector));
+  inner_tables_.push_back(static_cast<std::uint32_t>(sector));
+  std::sort(inner_tables_.begin(), inner_tables_.end());
+}
+
+void GrainTable::copy_table(std::uint64_t index, std::uint64_t redundant_sector) {
+  const std::uint64_t copy = *layout_.rgd_sector * kSectorSize + index * kEntrySize;
+  const std::uint64_t sector = find_table(index).sector;
+  changes_.touch(copy / kSectorSize, 0, true);
+  for (std::uint64_t i = 0; i < table_sectors(); ++i)
+    changes_.touch(sector + i, redundant_sector + i, false);
+  inner_tables_.push_back(static_cast<std::uint32_t>(redundant_sector));
+  std::sort(inner_tables_.begin(), inner_tables_.end());
+  changes_.set(copy, static_cast<std::uint32_t>(redundant_sector));
+}
+
+void GrainTable::touch(std::uint64_t grain, std::uint64_t count) {
+  const std::uint64_t index = grain / layout_.gtes_per_gt, first = grain % layout_.gtes_per_gt;
+  const std::uint64_t sector = find_table(index).sector;
+  const std::uint64_t from = first * kEntrySize / kSectorSize;
+  const std::uint64_t to = (first + count - 1) * kEntrySize / kSectorSize;
+  const std::uint32_t copy =
+      layout_.rgd_sector ? directory_entry(*layout_.rgd_sector, index) : kAbsent;
+  for (std::uint64_t i = from; i <= to; ++i)
+    changes_.touch(sector + i, copy > kZero && copy != sector ? copy + i : 0, false);
+}
+
+void GrainTable::set(std::uint64_t grain, std::uint64_t count, std::uint32_t entry) noexcept {
+  const std::uint64_t first = find_table(grain / layout_.gtes_per_gt).sector * kSectorSize +
+                              grain % layout_.gtes_per_gt * kEntrySize;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    changes_.set(first + i * kEntrySize, entry);
+    if (entry > kZero) entry += static_cast<std::uint32_t>(layout_.grain_sectors);
+  }
 }
 
 }  // namespace vmdk

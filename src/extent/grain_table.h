@@ -17,6 +17,7 @@
 
 #include "extent/extent.h"
 #include "extent/table_cache.h"
+#include "extent/table_changes.h"
 #include "format/sparse_header.h"
 #include "io/file.h"
 #include "util/reporter.h"
@@ -28,6 +29,7 @@ struct Shared {
   TableCache& tables;
   Reporter& reporter;
   bool recover;  // read through whichever copy of a table is sane
+  std::uint64_t max_table_bytes;
 };
 
 // Grains from some grain on that are stored in one way; data lies adjacent in the file, unless it
@@ -38,12 +40,12 @@ struct GrainRun {
   std::uint64_t sector;  // of the first grain, if it is data
 };
 
-// Any number of threads.
+// Const functions: any number of threads.
 class GrainTable final {
  public:
   // Throws VMDK_ERR_CORRUPT if the directory is not inside the file (when recovering, neither
   // copy).
-  GrainTable(const File& file, const GrainLayout& layout, const Shared& shared);
+  GrainTable(File& file, const GrainLayout& layout, const Shared& shared);
   ~GrainTable();
   GrainTable(const GrainTable&) = delete;
   GrainTable& operator=(const GrainTable&) = delete;
@@ -63,6 +65,33 @@ class GrainTable final {
 
   const GrainLayout& layout() const noexcept { return layout_; }
   std::uint64_t recovered() const noexcept { return recovered_.load(std::memory_order_relaxed); }
+
+  // -- To write. Beside these nothing may run. Changes are seen at once and stay in memory until
+  // they are written.
+
+  // Looks through all of the directory and the tables, to be called before the first change. Throws
+  // VMDK_ERR_CORRUPT if an entry leads outside the file or into metadata, or two tables or grains
+  // share a sector: the growth of the file would make such an entry come alive. With `unclean` the
+  // redundant tables are compared, and where they differ changed to be as the primary ones.
+  void check_all(bool unclean);
+
+  // Tables that check_all() found to have no redundant copy: give each one.
+  const std::vector<std::uint64_t>& uncopied() const noexcept { return uncopied_; }
+  void copy_table(std::uint64_t index, std::uint64_t redundant_sector);
+
+  bool has_table(std::uint64_t index) const { return find_table(index).sector > 1; }
+  // Sectors of one table.
+  std::uint64_t table_sectors() const noexcept;
+  bool has_redundant() const noexcept { return layout_.rgd_sector.has_value(); }
+  // The table is at `sector`, its copy at `redundant_sector` (if there are such); both are zeros.
+  void add_table(std::uint64_t index, std::uint64_t sector, std::uint64_t redundant_sector);
+
+  // Makes ready for setting the entries of these grains, all of one table that is there.
+  void touch(std::uint64_t grain, std::uint64_t count);
+  // Of grains that touch() made ready; adjacent ones at adjacent places (or all 0 or 1).
+  void set(std::uint64_t grain, std::uint64_t count, std::uint32_t entry) noexcept;
+
+  TableChanges& changes() noexcept { return changes_; }
 
  private:
   // Where a table is: 0 = there is none, 1 = its grains are zeros.
@@ -94,12 +123,25 @@ class GrainTable final {
   void note_recovered(std::uint64_t key, const std::string& message) const;
   [[noreturn]] void throw_damaged(const std::string& what) const;
 
+  std::vector<std::uint32_t> read_directory(std::uint64_t sector) const;
+  void check_tables(const std::vector<std::uint32_t>& primary,
+                    const std::vector<std::uint32_t>& redundant);
+  void check_grains(const std::vector<std::uint32_t>& primary) const;
+  void compare_copies(const std::vector<std::uint32_t>& primary,
+                      const std::vector<std::uint32_t>& redundant);
+  template <class Visit>
+  void visit_tables(const std::vector<std::uint32_t>& primary, Visit visit) const;
+  [[noreturn]] void refuse(const std::string& what) const;
+
   const File& file_;
   GrainLayout layout_;
   Shared shared_;
   std::uint32_t number_;  // of the file in the cache
   std::uint64_t grains_;
-  bool gd_lost_ = false;  // the primary directory is not inside the file
+  TableChanges changes_;
+  bool gd_lost_ = false;   // the primary directory is not inside the file
+  bool rgd_lost_ = false;  // nor is the redundant one, where there should be one
+  std::vector<std::uint64_t> uncopied_;
   std::array<SectorRange, 4>
       metadata_;  // header, descriptor, both directories; of size 0 where there is none
 

@@ -19,6 +19,9 @@ class SeExtent final : public Extent {
   std::uint64_t size() const noexcept override { return size_; }
   std::uint64_t grain_bytes() const noexcept override { return kSeGrainSectors * kSectorSize; }
   std::uint32_t header_version() const noexcept override { return 2; }
+  const char* why_read_only() const noexcept override {
+    return "seSparse extents are only read: how their journal is written is not known";
+  }
   const File* file() const noexcept override { return &file_; }
   Run map(std::uint64_t offset, std::uint64_t size) const override;
 

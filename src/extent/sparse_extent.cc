@@ -5,14 +5,37 @@
 
 namespace vmdk {
 
-SparseExtent::SparseExtent(const File& file, const GrainLayout& layout, const SparseFacts& facts,
+namespace {
+
+constexpr std::uint64_t kLargestWritten = 64 << 20;  // grains that are put together in memory
+
+}  // namespace
+
+SparseExtent::SparseExtent(File& file, const GrainLayout& layout, const SparseFacts& facts,
                            const Shared& shared)
-    : file_(file), facts_(facts), table_(file, layout, shared) {}
+    : file_(file),
+      facts_(facts),
+      table_(file, layout, shared),
+      writer_(file, table_, {facts.kind == VMDK_EXTENT_COWD, facts.unclean, facts.zero_entries}) {}
 
 Run SparseExtent::map(std::uint64_t offset, std::uint64_t size) const {
   const std::uint64_t grain = offset / grain_bytes();
   const std::uint64_t last = (offset + size - 1) / grain_bytes();
   return bytes_of(table_.run(grain, last - grain + 1), grain_bytes(), offset, size);
+}
+
+const char* SparseExtent::why_read_only() const noexcept {
+  // Hosts that track changes raise the version of plain extents to 3; the tracking would be wrong.
+  if (facts_.kind == VMDK_EXTENT_SPARSE && facts_.header_version == 3)
+    return "its header version is 3: its changes are tracked, and what is written here would be "
+           "missed";
+  if (grain_bytes() > kLargestWritten) return "its grains are larger than 64 MiB";
+  return nullptr;
+}
+
+void SparseExtent::prepare(Bytes in) {
+  Extent::prepare(in);
+  writer_.prepare();
 }
 
 Run bytes_of(const GrainRun& grains, std::uint64_t grain_bytes, std::uint64_t offset,

@@ -18,7 +18,7 @@ constexpr std::uint64_t kMaxBatchBytes = 1 << 20;
 
 }  // namespace
 
-StreamExtent::StreamExtent(const File& file, const GrainLayout& layout, const SparseFacts& facts,
+StreamExtent::StreamExtent(File& file, const GrainLayout& layout, const SparseFacts& facts,
                            bool markers, const Shared& shared, const InflateShared& inflating)
     : file_(file),
       facts_(facts),

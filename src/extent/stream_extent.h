@@ -30,7 +30,7 @@ class StreamExtent final : public Extent, public GrainSource {
 
   // `markers`: records begin with their sector on the disk and their size, else with the size
   // alone. `file` and what is shared outlive the extent.
-  StreamExtent(const File& file, const GrainLayout& layout, const SparseFacts& facts, bool markers,
+  StreamExtent(File& file, const GrainLayout& layout, const SparseFacts& facts, bool markers,
                const Shared& shared, const InflateShared& inflating);
   ~StreamExtent();
 
@@ -42,6 +42,9 @@ class StreamExtent final : public Extent, public GrainSource {
   std::uint32_t header_version() const noexcept override { return facts_.header_version; }
   bool unclean() const noexcept override { return facts_.unclean; }
   std::uint64_t recovered() const noexcept override { return table_.recovered(); }
+  const char* why_read_only() const noexcept override {
+    return "its grains are compressed, and written once only";
+  }
   const File* file() const noexcept override { return &file_; }
   Run map(std::uint64_t offset, std::uint64_t size) const override;
   void read(const Run& run, std::uint64_t offset, MutableBytes out) const override;

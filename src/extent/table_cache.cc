@@ -82,6 +82,27 @@ void TableCache::fill(Shard& home, Set& set, std::uint64_t tag, const File& file
   slot.sequence.store(sequence + 2, std::memory_order_release);
 }
 
+bool TableCache::find_home(std::uint32_t number, std::uint64_t block, Home& home) const noexcept {
+  if (block >> kBlockBits != 0 || number >> (64 - kBlockBits - 1) != 0) return false;
+  home.tag = (std::uint64_t{number} << kBlockBits | block) + 1;
+  const std::uint64_t index = home.tag * 0x9e3779b97f4a7c15 >> shift_;
+  home.shard = index / kSetsPerShard;
+  home.set = index % kSetsPerShard;
+  return true;
+}
+
+void TableCache::patch(std::uint32_t number, std::uint64_t offset, Bytes bytes) noexcept {
+  Home home;
+  if (!find_home(number, offset / kBlockSize, home)) return;
+  Shard* in = shards_[home.shard].load(std::memory_order_acquire);
+  if (in == nullptr) return;
+  for (Slot& slot : in->sets[home.set].slots) {
+    if (slot.tag.load(std::memory_order_relaxed) != home.tag) continue;
+    Block& block = *slot.block.load(std::memory_order_relaxed);
+    store_words(std::span(block).subspan(offset % kBlockSize / 4, bytes.size() / 4), bytes);
+  }
+}
+
 void TableCache::read(const File& file, std::uint32_t number, std::uint64_t offset,
                       MutableBytes out) {
   check_inside(file, offset, out.size());
@@ -89,14 +110,13 @@ void TableCache::read(const File& file, std::uint32_t number, std::uint64_t offs
     const std::uint64_t block = offset / kBlockSize;
     const std::size_t at = offset % kBlockSize;
     const MutableBytes piece = out.first(std::min(out.size(), kBlockSize - at));
-    if (block >> kBlockBits != 0 || number >> (64 - kBlockBits - 1) != 0) {
+    if (Home home; !find_home(number, block, home)) {
       file.read_at(offset, piece);
     } else {
-      const std::uint64_t tag = (std::uint64_t{number} << kBlockBits | block) + 1;
-      const std::uint64_t index = tag * 0x9e3779b97f4a7c15 >> shift_;
-      Shard& home = shard(index / kSetsPerShard);
-      Set& set = home.sets[index % kSetsPerShard];
-      if (!copy(set, tag, at, piece)) fill(home, set, tag, file, block * kBlockSize, at, piece);
+      Shard& in = shard(home.shard);
+      Set& set = in.sets[home.set];
+      if (!copy(set, home.tag, at, piece))
+        fill(in, set, home.tag, file, block * kBlockSize, at, piece);
     }
     offset += piece.size();
     out = out.subspan(piece.size());

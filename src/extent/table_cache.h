@@ -32,6 +32,16 @@ class TableCache final {
   // number of threads.
   void read(const File& file, std::uint32_t number, std::uint64_t offset, MutableBytes out);
 
+  // The file has other bytes there now: a multiple of 4 of them at a multiple of 4, inside a block.
+  // No reader may be in it.
+  void patch(std::uint32_t number, std::uint64_t offset, Bytes bytes) noexcept;
+
+  // Sectors of tables of the chain that are changed and not yet in their files.
+  std::size_t changes() const noexcept { return changes_; }
+  void note_changes(std::ptrdiff_t more) noexcept {
+    changes_ = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(changes_) + more);
+  }
+
  private:
   static constexpr std::size_t kBlockWords = kBlockSize / 4;
   static constexpr std::size_t kWays = 4, kSetsPerShard = 16;
@@ -59,6 +69,14 @@ class TableCache final {
   void fill(Shard& home, Set& set, std::uint64_t tag, const File& file, std::uint64_t begin,
             std::size_t at, MutableBytes out);
 
+  struct Home {
+    std::size_t shard, set;
+    std::uint64_t tag;
+  };
+  // Where the block belongs; nothing if its number or that of the file is too large to be kept.
+  bool find_home(std::uint32_t number, std::uint64_t block, Home& home) const noexcept;
+
+  std::size_t changes_ = 0;
   std::uint32_t next_file_ = 0;
   unsigned shift_;  // a hash shifted by it is the number of a set
   std::mutex mutex_;

@@ -2,6 +2,7 @@
 #include "format/cowd_header.h"
 
 #include "format/sparse_header.h"
+#include "util/checked.h"
 #include "util/error.h"
 
 namespace vmdk {
@@ -24,6 +25,37 @@ CowdHeader CowdHeader::decode(const std::string& name, Bytes in) {
   if (header.gd_sector < kCowdHeaderSize / kSectorSize)
     throw_corrupt(name, "the grain directory at sector " + std::to_string(header.gd_sector) +
                             " is inside the header");
+  return header;
+}
+
+std::array<std::byte, kCowdHeaderSize> CowdHeader::encode() const noexcept {
+  std::array<std::byte, kCowdHeaderSize> out{};
+  store_le(out, 0, kCowdMagic);
+  store_le(out, 4, std::uint32_t{1});  // version
+  store_le(out, 8, std::uint32_t{3});  // flags: those of every extent by ESX
+  store_le(out, 12, capacity);
+  store_le(out, 16, grain_sectors);
+  store_le(out, 20, gd_sector);
+  store_le(out, 24, gd_entries);
+  store_le(out, 28, free_sector);
+  store_le(out, 1648, std::uint32_t{unclean});
+  return out;
+}
+
+std::optional<CowdHeader> new_cowd_header(std::uint32_t capacity_sectors,
+                                          std::uint32_t grain_sectors) noexcept {
+  const std::uint64_t tables = tables_needed(capacity_sectors, grain_sectors, kCowdTableEntries);
+  const std::uint64_t gd_sector = kCowdHeaderSize / kSectorSize;
+  const std::uint64_t end =
+      gd_sector + divide_up(tables * 4, kSectorSize) + tables * kCowdTableSectors;
+  const std::uint64_t free_sector = divide_up(end, grain_sectors) * grain_sectors;
+  if (free_sector > UINT32_MAX) return std::nullopt;
+  CowdHeader header;
+  header.capacity = capacity_sectors;
+  header.grain_sectors = grain_sectors;
+  header.gd_sector = static_cast<std::uint32_t>(gd_sector);
+  header.gd_entries = static_cast<std::uint32_t>(tables);
+  header.free_sector = static_cast<std::uint32_t>(free_sector);
   return header;
 }
 

@@ -237,6 +237,20 @@ std::optional<std::string_view> Descriptor::find(std::string_view key) const {
   return piece(entries_[*at].value);
 }
 
+std::vector<std::size_t> Descriptor::places(std::string_view key) const {
+  const std::string folded = fold_case(key);
+  std::vector<std::size_t> places;
+  for (const Entry& entry : entries_)
+    if (entry.folded == folded) places.push_back(entry.key.at);
+  return places;
+}
+
+std::optional<std::size_t> Descriptor::last_ddb_key() const noexcept {
+  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry)
+    if (is_ddb(entry->folded)) return entry->key.at;
+  return std::nullopt;
+}
+
 std::string Descriptor::encoding() const {
   const auto in_header = find("encoding"), in_ddb = find("ddb.encoding");
   return std::string(in_header ? *in_header : in_ddb.value_or(""));

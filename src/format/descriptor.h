@@ -65,6 +65,11 @@ class Descriptor final {
   // is there twice the first counts, of a ddb key the last.
   std::optional<std::string_view> find(std::string_view key) const;
 
+  // Where in the text a key stands, every time, in order.
+  std::vector<std::size_t> places(std::string_view key) const;
+  // Where the last key of the disk database stands.
+  std::optional<std::size_t> last_ddb_key() const noexcept;
+
   // Keys in the order of the text, each once.
   std::size_t key_count() const noexcept { return order_.size(); }
   std::string_view key(std::size_t index) const { return piece(entries_[order_[index]].key); }

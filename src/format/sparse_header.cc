@@ -28,8 +28,10 @@ void check_compression(const std::string& name, const SparseHeader& header) {
     throw_corrupt(name, "the header contradicts itself: markers without compressed grains");
 }
 
+constexpr std::uint32_t kNewlines = 0x0a0d200a;  // LF, blank, CR LF
+
 void check_newlines(const std::string& name, Bytes in) {
-  if (load_le<std::uint32_t>(in, 73) == 0x0a0d200a) return;  // LF, blank, CR LF
+  if (load_le<std::uint32_t>(in, 73) == kNewlines) return;
   throw_corrupt(
       name, "the line ends in the header were changed: the file went through a transfer as text");
 }
@@ -80,6 +82,47 @@ SparseHeader SparseHeader::decode(const std::string& name, Bytes in) {
   check_grain_size(name, header.grain_sectors);
   if (header.gtes_per_gt == 0)
     throw_corrupt(name, "the header says that a grain table has 0 entries");
+  return header;
+}
+
+std::array<std::byte, kSparseHeaderSize> SparseHeader::encode() const noexcept {
+  std::array<std::byte, kSparseHeaderSize> out{};
+  store_le(out, 0, kSparseMagic);
+  store_le(out, 4, version);
+  store_le(out, 8, flags);
+  store_le(out, 12, capacity);
+  store_le(out, 20, grain_sectors);
+  store_le(out, 28, descriptor_sector);
+  store_le(out, 36, descriptor_sectors);
+  store_le(out, 44, gtes_per_gt);
+  store_le(out, 48, rgd_sector);
+  store_le(out, 56, gd_sector);
+  store_le(out, 64, overhead);
+  store_le(out, 72, std::uint8_t{unclean});
+  store_le(out, 73, kNewlines);
+  store_le(out, 77, compression);
+  return out;
+}
+
+std::optional<SparseHeader> new_sparse_header(std::uint64_t capacity_sectors,
+                                              std::uint64_t grain_sectors,
+                                              std::uint64_t descriptor_sectors) noexcept {
+  constexpr std::uint64_t kTableSectors = kSparseTableEntries * 4 / kSectorSize;
+  const std::uint64_t tables = tables_needed(capacity_sectors, grain_sectors, kSparseTableEntries);
+  if (tables > UINT32_MAX) return std::nullopt;
+  const std::uint64_t directory_sectors = divide_up(tables * 4, kSectorSize);
+  SparseHeader header;
+  header.flags = SparseHeader::kNewlineTest | SparseHeader::kRedundantTable;
+  header.capacity = capacity_sectors;
+  header.grain_sectors = grain_sectors;
+  header.descriptor_sector = descriptor_sectors == 0 ? 0 : 1;
+  header.descriptor_sectors = descriptor_sectors;
+  header.gtes_per_gt = kSparseTableEntries;
+  header.rgd_sector = 1 + descriptor_sectors;
+  header.gd_sector = header.rgd_sector + directory_sectors + tables * kTableSectors;
+  const std::uint64_t end = header.gd_sector + directory_sectors + tables * kTableSectors;
+  header.overhead = divide_up(end, grain_sectors) * grain_sectors;
+  if (header.overhead > UINT32_MAX) return std::nullopt;
   return header;
 }
 

@@ -4,6 +4,7 @@
 #ifndef VMDK_FORMAT_SPARSE_HEADER_H
 #define VMDK_FORMAT_SPARSE_HEADER_H
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@ namespace vmdk {
 inline constexpr std::uint32_t kSparseMagic = 0x564d444b;
 inline constexpr std::size_t kSparseHeaderSize = 512;
 inline constexpr std::uint64_t kDirectoryAtEnd = UINT64_MAX;  // gdOffset: see the footer
+inline constexpr std::uint32_t kSparseTableEntries = 512;     // of every extent by VMware
 
 struct SparseHeader {
   static constexpr std::uint32_t kNewlineTest = 0x1, kRedundantTable = 0x2, kZeroedGrains = 0x4,
@@ -37,7 +39,17 @@ struct SparseHeader {
   // Throws VMDK_ERR_CORRUPT or VMDK_ERR_UNSUPPORTED, naming the field and both values where two
   // contradict each other. `name` is the file, for messages.
   static SparseHeader decode(const std::string& name, Bytes in);
+
+  // With the newline bytes, whatever the flags say: libyal looks at them in any case.
+  std::array<std::byte, kSparseHeaderSize> encode() const noexcept;
 };
+
+// The header of a new extent with all its tables, laid out as VMware does it: descriptor area,
+// redundant directory and tables, directory and tables, grains. Nothing if a table or the first
+// grain would lie where 32 bits do not reach. `grain_sectors` is a power of two.
+std::optional<SparseHeader> new_sparse_header(std::uint64_t capacity_sectors,
+                                              std::uint64_t grain_sectors,
+                                              std::uint64_t descriptor_sectors) noexcept;
 
 // A stretch of sectors that holds no grains.
 struct SectorRange {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "io/callback_file.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 
 #include "io/path_policy.h"
 #include "util/error.h"
+#include "util/random.h"
 #include "util/text.h"
 
 namespace vmdk {
@@ -18,42 +21,114 @@ class CallbackFile final : public File {
   ~CallbackFile() override { io_.close(io_.user, handle_); }
 
   void learn_size() {
-    if (const int error = io_.get_size(io_.user, handle_, &size_); error != 0)
-      throw_os_error(name_, "its size cannot be told", error);
+    std::uint64_t size = 0;
+    check(io_.get_size(io_.user, handle_, &size), "its size cannot be told");
+    size_ = size;
   }
 
   void read_at(std::uint64_t offset, MutableBytes out) const override {
     check_inside(*this, offset, out.size());
     if (out.empty()) return;
-    if (const int error = io_.read_at(io_.user, handle_, offset, out.data(), out.size());
-        error != 0)
-      throw_os_error(name_, "reading failed", error);
+    check(io_.read_at(io_.user, handle_, offset, out.data(), out.size()), "reading failed");
   }
 
-  std::uint64_t size() const override { return size_; }
-  std::uint64_t stored_bytes() const override { return size_; }
+  std::uint64_t size() const override { return size_.load(std::memory_order_relaxed); }
+  std::uint64_t stored_bytes() const override { return size(); }
   const std::string& name() const override { return name_; }
   std::string identity() const override { return name_; }
 
+  void write_at(std::uint64_t offset, Bytes in) override {
+    if (in.empty()) return;
+    unsynced_ = true;
+    check(io_.write_at(io_.user, handle_, offset, in.data(), in.size()), "writing failed");
+    size_ = std::max<std::uint64_t>(size_, offset + in.size());
+  }
+  void resize(std::uint64_t size) override {
+    unsynced_ = true;
+    check(io_.set_size(io_.user, handle_, size), "its size cannot be changed");
+    size_ = size;
+  }
+  void sync() override {
+    if (!unsynced_) return;
+    check(io_.sync(io_.user, handle_), "bringing it to stable storage failed");
+    unsynced_ = false;
+  }
+  bool punch(std::uint64_t offset, std::uint64_t size) override {
+    if (!io_.punch || size == 0) return size == 0;
+    unsynced_ = true;
+    const int error = io_.punch(io_.user, handle_, offset, size);
+    if (error == EOPNOTSUPP || error == ENOSYS) return false;
+    check(error, "making a hole failed");
+    return true;
+  }
+
  private:
+  void check(int error, const char* what) const {
+    if (error != 0) throw_os_error(name_, what, error);
+  }
+
   vmdk_io io_;
   void* handle_;
   std::string name_;
-  std::uint64_t size_ = 0;
+  std::atomic<std::uint64_t> size_{0};
+  bool unsynced_ = false;
+};
+
+// Has its final name from the beginning where the caller's files cannot be renamed.
+class CallbackNewFile final : public NewFile {
+ public:
+  CallbackNewFile(const vmdk_io& io, const std::string& name)
+      : io_(io), name_(name), current_(io.rename ? name + ".new-" + hex8(random_number()) : name) {
+    void* handle = nullptr;
+    const int error =
+        io_.open(io_.user, current_.c_str(), VMDK_FILE_WRITE | VMDK_FILE_CREATE, &handle);
+    if (error != 0) throw_os_error(name_, "cannot be created", error);
+    there_ = true;
+    file_ = std::make_unique<CallbackFile>(io_, handle, name_);
+  }
+  ~CallbackNewFile() override {
+    file_.reset();
+    if (there_) io_.remove(io_.user, current_.c_str());
+  }
+
+  File& file() noexcept override { return *file_; }
+  void publish() override {
+    file_.reset();
+    rename(0);
+  }
+  void keep() noexcept override { there_ = false; }
+
+  std::unique_ptr<File> take() noexcept { return std::move(file_); }
+  void rename(std::uint32_t flags) {
+    if (current_ == name_) return;
+    const int error = io_.rename(io_.user, current_.c_str(), name_.c_str(), flags);
+    if (error != 0) throw_os_error(name_, "cannot be given its name", error);
+    current_ = name_;
+  }
+
+ private:
+  vmdk_io io_;
+  std::string name_, current_;
+  std::unique_ptr<CallbackFile> file_;
+  bool there_ = false;
 };
 
 }  // namespace
 
-CallbackFileSystem::CallbackFileSystem(const vmdk_io& io, bool any_path)
+CallbackFileSystem::CallbackFileSystem(const vmdk_io& io, bool any_path, FileUse use)
     : io_(io), any_path_(any_path) {
   if (!io_.open || !io_.close || !io_.read_at || !io_.get_size)
     throw Error(VMDK_ERR_INVALID_ARGUMENT,
                 "vmdk_io: open, close, read_at and get_size must be set");
+  if (use == FileUse::write && (!io_.write_at || !io_.set_size || !io_.sync))
+    throw Error(VMDK_ERR_INVALID_ARGUMENT,
+                "vmdk_io: write_at, set_size and sync must be set to write");
 }
 
-std::unique_ptr<File> CallbackFileSystem::try_open(const std::string& name) const {
+std::unique_ptr<File> CallbackFileSystem::try_open(const std::string& name, FileUse use) const {
   void* handle = nullptr;
-  const int error = io_.open(io_.user, name.c_str(), 0, &handle);
+  const int error =
+      io_.open(io_.user, name.c_str(), use == FileUse::write ? VMDK_FILE_WRITE : 0, &handle);
   if (error == ENOENT) return nullptr;
   if (error != 0) throw_os_error(name, "cannot be opened", error);
   auto file = std::make_unique<CallbackFile>(io_, handle, name);
@@ -61,22 +136,52 @@ std::unique_ptr<File> CallbackFileSystem::try_open(const std::string& name) cons
   return file;
 }
 
-std::unique_ptr<File> CallbackFileSystem::open(const std::string& name) {
-  auto file = try_open(name);
+std::unique_ptr<File> CallbackFileSystem::open(const std::string& name, FileUse use) {
+  auto file = try_open(name, use);
   if (!file) throw_os_error(name, "cannot be opened", ENOENT);
   return file;
 }
 
 // There are no links here, so that the text of the name decides.
-std::unique_ptr<File> CallbackFileSystem::open_named(const File& from, const std::string& name) {
+std::unique_ptr<File> CallbackFileSystem::open_named(const File& from, const std::string& name,
+                                                     FileUse use) {
   check_name(from.name(), name);
   if (!any_path_ && (is_absolute(name) || climbs(name)))
     throw Error(VMDK_ERR_PATH_DENIED, printable(from.name()) + ": names the file \"" +
                                           printable(name) + "\", which is outside its directory")
         .with_hint("if the image is trusted, open it with VMDK_PATHS_ANY");
   const std::string directory(dir_name(from.name()));
-  if (directory.empty() || is_absolute(name)) return try_open(name);
-  return try_open(directory == "/" ? directory + name : directory + "/" + name);
+  if (directory.empty() || is_absolute(name)) return try_open(name, use);
+  return try_open(directory == "/" ? directory + name : directory + "/" + name, use);
+}
+
+std::unique_ptr<NewFile> CallbackFileSystem::create(const std::string& name) {
+  if (!io_.remove)
+    throw Error(VMDK_ERR_INVALID_ARGUMENT, "vmdk_io: remove must be set to create files");
+  if (io_.rename && try_open(name, FileUse::look))
+    throw_os_error(name, "cannot be created", EEXIST);
+  return std::make_unique<CallbackNewFile>(io_, name);
+}
+
+void CallbackFileSystem::replace(std::unique_ptr<File>& file, Bytes content) {
+  const std::string name = file->name();
+  if (!io_.rename || !io_.remove)
+    throw Error(VMDK_ERR_UNSUPPORTED,
+                name + ": its length changes, which needs vmdk_io to have rename and remove");
+  CallbackNewFile fresh(io_, name);
+  fresh.file().write_at(0, content);
+  fresh.file().sync();
+  fresh.rename(VMDK_FILE_REPLACE);
+  fresh.keep();
+  file = fresh.take();
+}
+
+std::string CallbackFileSystem::path_between(const std::string& from, const std::string& to) {
+  const std::string home(dir_name(from)), there(dir_name(to));
+  if (home == there) return std::string(base_name(to));
+  if (is_absolute(from) != is_absolute(to)) return to;
+  const std::string path = below(normalize("/" + home), normalize("/" + to));
+  return path.empty() ? normalize("/" + to) : path;
 }
 
 std::vector<std::string> CallbackFileSystem::siblings(const File&) { return {}; }

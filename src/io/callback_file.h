@@ -11,15 +11,18 @@ namespace vmdk {
 
 class CallbackFileSystem final : public FileSystem {
  public:
-  // Throws VMDK_ERR_INVALID_ARGUMENT if a function needed for reading is missing.
-  CallbackFileSystem(const vmdk_io& io, bool any_path);
+  // Throws VMDK_ERR_INVALID_ARGUMENT if a function needed for `use` is missing.
+  CallbackFileSystem(const vmdk_io& io, bool any_path, FileUse use);
 
-  std::unique_ptr<File> open(const std::string& name) override;
-  std::unique_ptr<File> open_named(const File& from, const std::string& name) override;
+  std::unique_ptr<File> open(const std::string& name, FileUse use) override;
+  std::unique_ptr<File> open_named(const File& from, const std::string& name, FileUse use) override;
+  std::unique_ptr<NewFile> create(const std::string& name) override;
+  void replace(std::unique_ptr<File>& file, Bytes content) override;
+  std::string path_between(const std::string& from, const std::string& to) override;
   std::vector<std::string> siblings(const File& from) override;
 
  private:
-  std::unique_ptr<File> try_open(const std::string& name) const;
+  std::unique_ptr<File> try_open(const std::string& name, FileUse use) const;
 
   vmdk_io io_;
   bool any_path_;

@@ -2,6 +2,7 @@
 #include "io/file.h"
 
 #include "util/checked.h"
+#include "util/error.h"
 
 namespace vmdk {
 
@@ -11,5 +12,25 @@ void check_inside(const File& file, std::uint64_t offset, std::uint64_t size) {
                                  " lie beyond the end of the file (" + std::to_string(file.size()) +
                                  " bytes): it is truncated or damaged");
 }
+
+void File::write_at(std::uint64_t, Bytes) {
+  throw Error(VMDK_ERR_READ_ONLY, name() + ": was opened to read");
+}
+
+void File::resize(std::uint64_t) {
+  throw Error(VMDK_ERR_READ_ONLY, name() + ": was opened to read");
+}
+
+std::unique_ptr<NewFile> FileSystem::create(const std::string& name) {
+  throw Error(VMDK_ERR_READ_ONLY, name + ": no files can be created there");
+}
+
+void FileSystem::replace(std::unique_ptr<File>& file, Bytes) {
+  throw Error(VMDK_ERR_READ_ONLY, file->name() + ": cannot be replaced there");
+}
+
+void FileSystem::sync_directory(const std::string&) {}
+
+std::string FileSystem::path_between(const std::string&, const std::string& to) { return to; }
 
 }  // namespace vmdk

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Local files. Names that come out of images are kept beneath their directory or the roots the
-// caller allows; only regular files are opened, block devices where any path is allowed.
+// An open local file. Of many files only some keep their descriptor; the others take turns.
 #ifndef VMDK_IO_POSIX_FILE_H
 #define VMDK_IO_POSIX_FILE_H
 
+#include <sys/types.h>
+
+#include <array>
+#include <atomic>
 #include <list>
-#include <memory>
 #include <mutex>
+#include <set>
 #include <string>
-#include <vector>
 
 #include "io/file.h"
 #include "io/path_policy.h"
@@ -17,59 +19,104 @@ struct stat;
 
 namespace vmdk {
 
-struct PathPolicy {
-  bool any_path = false;
-  std::vector<std::string> roots;  // further directories that may be named
-  std::size_t max_open_files = 128;
-  Resolver resolver = Resolver::automatic;
+// A directory that names are resolved in: held open, so that it stays the same one.
+struct PosixDirectory {
+  UniqueFd fd;
+  std::string path;       // as named; for messages
+  std::string real_path;  // absolute, without links
+};
+
+// How a file is reached again after its descriptor was closed.
+struct PosixWay {
+  const PosixDirectory* directory;
+  std::string name;
+  bool beneath;  // resolved beneath the directory
+
+  // Returns a descriptor or a negative errno value.
+  int open(int flags, Resolver resolver) const;
 };
 
 class PosixFile;
 
-class PosixFileSystem final : public FileSystem {
+// The descriptors of the files of one disk. The first half of max_open files keep theirs; the
+// others take turns with as many. Any number of threads.
+class DescriptorPool final {
  public:
-  explicit PosixFileSystem(PathPolicy policy);
-  ~PosixFileSystem() override;
+  DescriptorPool(std::size_t max_open, Resolver resolver);
 
-  std::unique_ptr<File> open(const std::string& name) override;
-  std::unique_ptr<File> open_named(const File& from, const std::string& name) override;
-  std::vector<std::string> siblings(const File& from) override;
+  // Will the next file keep its descriptor?
+  bool has_room();
+  // Does one of the files hold a lock on what `st` tells of? A second lock of ours would stand
+  // against it.
+  bool is_locked(const struct stat& st);
 
  private:
   friend class PosixFile;
 
-  // A directory that names are resolved in: held open, so that it stays the same one.
-  struct Directory {
-    UniqueFd fd;
-    std::string path;       // as named; for messages
-    std::string real_path;  // absolute, without links
-  };
+  std::size_t most_;
+  Resolver resolver_;
+  std::mutex mutex_;
+  std::size_t resident_ = 0;
+  std::list<const PosixFile*> open_;  // those that take turns; the front was used last
+  std::set<std::pair<dev_t, ino_t>> locked_;
+};
 
-  // How a file is reached again after its descriptor was closed.
-  struct Way {
-    const Directory* directory;
-    std::string name;
-    bool beneath;  // resolved beneath the directory
-  };
+class PosixFile final : public File {
+ public:
+  // `fd` is what `way` leads to, of which `st` tells.
+  PosixFile(DescriptorPool& pool, PosixWay way, std::string name, UniqueFd fd,
+            const struct stat& st, std::uint64_t size, FileUse use);
+  ~PosixFile() override;
 
-  const Directory& add_directory(UniqueFd fd, std::string path);
-  const Directory& directory_of(const PosixFile& file);
-  std::unique_ptr<File> open_way(Way way, std::string shown, bool trusted);
-  std::unique_ptr<File> open_outside(const File& from, const Directory& home,
-                                     const std::string& name);
-  int open_fd(const Way& way, int flags) const;
-  int look_at(const Way& way, struct stat& seen) const;
-  UniqueFd reopen(const PosixFile& file) const;
+  void read_at(std::uint64_t offset, MutableBytes out) const override;
+  std::uint64_t size() const override { return size_.load(std::memory_order_relaxed); }
+  std::uint64_t stored_bytes() const override;
+  const std::string& name() const override { return name_; }
+  std::string identity() const override;
+  std::uint64_t next_data(std::uint64_t offset) const override;
 
-  PathPolicy policy_;
-  std::list<Directory> directories_;
-  std::vector<const Directory*> roots_;
+  void write_at(std::uint64_t offset, Bytes in) override;
+  void resize(std::uint64_t size) override;
+  void sync() override;
+  bool punch(std::uint64_t offset, std::uint64_t size) override;
+  bool clear(std::uint64_t offset, std::uint64_t size) override;
+  bool reserve(std::uint64_t size) override;
 
-  // The first max_open_files / 2 files keep their descriptor; the others take turns with as many.
-  // The front of the list was used last.
-  mutable std::mutex mutex_;
-  mutable std::size_t resident_ = 0;
-  mutable std::list<const PosixFile*> open_;
+  const PosixWay& way() const noexcept { return way_; }
+  FileUse use() const noexcept { return use_; }
+  // The path by which the system knows it now; "" if it does not tell.
+  std::string real_path() const;
+  // Its descriptor holds a lock.
+  void note_lock();
+  // Gives up the descriptor, to be the file no more.
+  UniqueFd release();
+
+  static std::string identity_of(const struct stat& st);
+
+ private:
+  class Pin;
+
+  bool is_same(int fd) const noexcept;
+  UniqueFd reopen() const;
+  static void make_room(DescriptorPool& pool);
+  bool allocate(int mode, const char* what, std::uint64_t offset, std::uint64_t size);
+
+  DescriptorPool& pool_;
+  PosixWay way_;
+  std::string name_;
+  mutable UniqueFd fd_;   // guarded by the mutex of the pool unless resident
+  mutable int pins_ = 0;  // guarded by the mutex of the pool
+  dev_t device_;
+  ino_t inode_;
+  std::array<std::int64_t, 2> birth_{};  // of files that take turns
+  std::atomic<std::uint64_t> size_;
+  std::uint64_t stored_;
+  FileUse use_;
+  bool is_device_;
+  bool resident_ = false;
+  bool locked_ = false;
+  bool unsynced_ = false;
+  unsigned refused_ = 0;  // ways of allocate() that the file system does not have
 };
 
 }  // namespace vmdk

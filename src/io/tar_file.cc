@@ -173,7 +173,7 @@ std::unique_ptr<File> TarFileSystem::open_member(const TarMember& member) const 
   return std::make_unique<SliceFile>(*tar_, member);
 }
 
-std::unique_ptr<File> TarFileSystem::open(const std::string& name) {
+std::unique_ptr<File> TarFileSystem::open(const std::string& name, FileUse) {
   if (const auto at = by_path_.find(plain(name)); at != by_path_.end())
     return open_member(*at->second);
   const TarMember* found = nullptr;
@@ -193,7 +193,8 @@ std::string TarFileSystem::directory_of(const File& from) const {
   return std::string(dir_name(plain(from.name().substr(tar_->name().size() + 1))));
 }
 
-std::unique_ptr<File> TarFileSystem::open_named(const File& from, const std::string& name) {
+std::unique_ptr<File> TarFileSystem::open_named(const File& from, const std::string& name,
+                                                FileUse) {
   check_name(from.name(), name);
   const std::string wanted = normalize(is_absolute(name) ? name : directory_of(from) + "/" + name);
   const auto at = by_path_.find(wanted);

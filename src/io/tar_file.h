@@ -33,8 +33,8 @@ class TarFileSystem final : public FileSystem {
   const File& tar() const noexcept { return *tar_; }
 
   // `name` is that of a member, or its last component where only one member has it.
-  std::unique_ptr<File> open(const std::string& name) override;
-  std::unique_ptr<File> open_named(const File& from, const std::string& name) override;
+  std::unique_ptr<File> open(const std::string& name, FileUse use) override;
+  std::unique_ptr<File> open_named(const File& from, const std::string& name, FileUse use) override;
   std::vector<std::string> siblings(const File& from) override;
 
  private:

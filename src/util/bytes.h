@@ -31,6 +31,14 @@ T load_le(Bytes in, std::size_t at) {
   return std::bit_cast<T>(raw);
 }
 
+template <class T>
+void store_le(MutableBytes out, std::size_t at, T value) {
+  assert(at + sizeof(T) <= out.size());
+  auto raw = std::bit_cast<std::array<std::byte, sizeof(T)>>(value);
+  if constexpr (std::endian::native == std::endian::big) std::reverse(raw.begin(), raw.end());
+  std::memcpy(out.data() + at, raw.data(), sizeof(T));
+}
+
 inline std::string_view as_text(Bytes in) {
   return {reinterpret_cast<const char*>(in.data()), in.size()};
 }

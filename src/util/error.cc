@@ -38,10 +38,11 @@ vmdk_status status_of(int os_error) noexcept {
   }
 }
 
+// std::generic_category is the thread-safe way to the text.
+std::string text_of_errno(int os_error) { return std::generic_category().message(os_error); }
+
 void throw_os_error(const std::string& file, const char* what, int os_error) {
-  // std::generic_category is the thread-safe way to the text.
-  throw Error(status_of(os_error),
-              file + ": " + what + ": " + std::generic_category().message(os_error), os_error);
+  throw Error(status_of(os_error), file + ": " + what + ": " + text_of_errno(os_error), os_error);
 }
 
 }  // namespace vmdk

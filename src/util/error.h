@@ -46,6 +46,9 @@ class Error final : public std::exception {
 // Throws for a failed system call: "file: what: text of the error".
 [[noreturn]] void throw_os_error(const std::string& file, const char* what, int os_error);
 
+// What the system says of an errno value.
+std::string text_of_errno(int os_error);
+
 // Status that stands for an errno value.
 vmdk_status status_of(int os_error) noexcept;
 

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: MIT
+#include "ops/create.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <memory>
+#include <vector>
+
+#include "format/cowd_header.h"
+#include "format/geometry.h"
+#include "format/sparse_header.h"
+#include "util/checked.h"
+#include "util/error.h"
+#include "util/mutant.h"
+#include "util/random.h"
+#include "util/text.h"
+
+namespace vmdk {
+
+namespace {
+
+constexpr std::uint64_t kMaxFlatSectors = (std::uint64_t{1} << 54) - 1;  // below 2^63 bytes
+constexpr std::uint64_t kMaxSectors = std::uint64_t{1} << 54;
+constexpr std::uint64_t kMaxParts = 65536;  // readers refuse more
+constexpr std::uint64_t kUsualGrain = 64 << 10, kMostGrain = 1 << 20;
+constexpr std::uint64_t kUsualPart = std::uint64_t{2047} << 20;  // 64 tables: VMware's
+constexpr std::size_t kPiece = 1 << 20;                          // written at once
+constexpr std::size_t kMaxName = 255, kMaxHint = 4095;           // readers refuse more
+
+// VMware's descriptor area, of which others rewrite all 20 sectors at once; and the room that is
+// left in it for keys to come.
+constexpr std::uint64_t kAreaSectors = 20, kMaxAreaSectors = 20480;
+constexpr std::size_t kSpareText = 2048;
+constexpr std::size_t kMaxText = 16 << 20;  // readers refuse more
+
+struct Kind {
+  vmdk_type type;
+  const char* name;  // createType
+  ExtentType extent;
+  bool split;
+  const char* suffix;  // of the extents' files; "": the descriptor is inside
+};
+
+constexpr Kind kKinds[] = {
+    {VMDK_TYPE_MONOLITHIC_SPARSE, "monolithicSparse", ExtentType::sparse, false, ""},
+    {VMDK_TYPE_MONOLITHIC_FLAT, "monolithicFlat", ExtentType::flat, false, "-flat"},
+    {VMDK_TYPE_SPLIT_SPARSE, "twoGbMaxExtentSparse", ExtentType::sparse, true, "-s"},
+    {VMDK_TYPE_SPLIT_FLAT, "twoGbMaxExtentFlat", ExtentType::flat, true, "-f"},
+    {VMDK_TYPE_VMFS, "vmfs", ExtentType::vmfs, false, "-flat"},
+    {VMDK_TYPE_VMFS_SPARSE, "vmfsSparse", ExtentType::vmfs_sparse, false, "-delta"},
+    {VMDK_TYPE_VMFS_THIN, "vmfsThin", ExtentType::vmfs, false, "-flat"},
+    {VMDK_TYPE_VMFS_PREALLOCATED, "vmfsPreallocated", ExtentType::vmfs, false, "-flat"},
+    {VMDK_TYPE_VMFS_EAGER_ZEROED, "vmfsEagerZeroedThick", ExtentType::vmfs, false, "-flat"},
+};
+
+const Kind* kind_of(vmdk_type type) noexcept {
+  const auto* const at = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                      [&](const Kind& kind) { return kind.type == type; });
+  return at == std::end(kKinds) ? nullptr : at;
+}
+
+std::uint64_t least_grain(ExtentType extent) noexcept {
+  return extent == ExtentType::sparse ? 4096 : kSectorSize;
+}
+
+bool is_flat(const Kind& kind) noexcept {
+  return kind.extent == ExtentType::flat || kind.extent == ExtentType::vmfs;
+}
+
+std::string random_hex(std::size_t numbers) {
+  std::string text;
+  for (std::size_t i = 0; i < numbers; ++i) text += hex8(random_number());
+  return text;
+}
+
+// Of the kind that VMware makes up for a disk: "60 00 C2 9x", then random bytes.
+std::string new_uuid() {
+  const std::string digits = random_hex(4);
+  std::string text = "60 00 C2 9" + digits.substr(0, 1);
+  for (std::size_t byte = 4; byte < 16; ++byte)
+    text.append(byte == 8 ? "-" : " ").append(digits, 2 * byte, 2);
+  return text;
+}
+
+// The bytes of `count` directory entries, a table behind the other, in pieces.
+void write_directory(File& file, std::uint64_t sector, std::uint64_t first_table,
+                     std::uint64_t table_sectors, std::uint64_t count) {
+  constexpr std::uint64_t kEntries = kPiece / 4;
+  Buffer piece(static_cast<std::size_t>(std::min(count, kEntries) * 4));
+  for (std::uint64_t done = 0; done < count;) {
+    const auto entries = static_cast<std::size_t>(std::min(count - done, kEntries));
+    const MutableBytes bytes = piece.first(entries * 4);
+    for (std::size_t i = 0; i < entries; ++i)
+      store_le(bytes, i * 4, static_cast<std::uint32_t>(first_table + (done + i) * table_sectors));
+    file.write_at(sector * kSectorSize + done * 4, bytes);
+    done += entries;
+  }
+}
+
+Bytes bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
+
+class Creator final {
+ public:
+  Creator(FileSystem& files, const std::string& path, const NewDisk& disk)
+      : files_(files), path_(path), disk_(disk), kind_(check_kind()) {}
+
+  void create() {
+    check_options();
+    check_name(std::string(base_name(path_)));
+    plan();
+    const std::string text = descriptor_text();
+    // All of them first, so that nothing long is done for a name that is taken.
+    for (const ExtentLine& line : lines_)
+      if (!embedded()) extents_.push_back(files_.create(beside(line.file)));
+    entry_ = files_.create(path_);
+    if (embedded()) {
+      write_hosted(entry_->file(), disk_.sectors, text);
+    } else {
+      for (std::size_t i = 0; i < lines_.size(); ++i) {
+        write_extent(extents_[i]->file(), lines_[i].sectors);
+        sync(*extents_[i]);
+      }
+      entry_->file().write_at(0, bytes_of(text));
+    }
+    sync(*entry_);
+    progress(total());
+    publish();
+  }
+
+ private:
+  [[noreturn]] void refuse(vmdk_status status, const std::string& what) const {
+    throw Error(status, path_ + ": " + what);
+  }
+
+  const Kind& check_kind() const {
+    if (const Kind* kind = kind_of(disk_.type)) return *kind;
+    refuse(VMDK_ERR_UNSUPPORTED, "a disk of this type cannot be created");
+  }
+
+  bool embedded() const noexcept { return *kind_.suffix == '\0'; }
+  std::uint64_t total() const noexcept { return disk_.sectors * kSectorSize; }
+
+  void check_options() {
+    const auto invalid = [&](const std::string& what) { refuse(VMDK_ERR_INVALID_ARGUMENT, what); };
+    if (disk_.sectors == 0) invalid("a disk needs a capacity");
+    const bool flat = is_flat(kind_);
+    if (flat && disk_.grain_bytes != 0)
+      invalid(std::string(kind_.name) + " disks have no grains, so grain_bytes must be 0");
+    const std::uint64_t grain = disk_.grain_bytes != 0 ? disk_.grain_bytes : kUsualGrain;
+    if (!flat && !is_grain_size(disk_.type, grain))
+      invalid("a grain of " + std::to_string(grain) + " bytes is no power of two from " +
+              std::to_string(least_grain(kind_.extent)) + " to 1048576");
+    grain_sectors_ = flat ? 1 : grain / kSectorSize;
+    if (!kind_.split && disk_.split_bytes != 0)
+      invalid(std::string(kind_.name) + " disks have one part, so split_bytes must be 0");
+    const std::uint64_t split = disk_.split_bytes != 0 ? disk_.split_bytes : kUsualPart;
+    if (split % (grain_sectors_ * kSectorSize) != 0)
+      invalid("parts of " + std::to_string(split) + " bytes are no multiple of " +
+              std::to_string(grain_sectors_ * kSectorSize));
+    part_sectors_ = kind_.split ? split / kSectorSize : disk_.sectors;
+    if (disk_.zero_grains && kind_.extent != ExtentType::sparse)
+      invalid(std::string(kind_.name) + " disks have no entries that say that a grain is zero");
+    preallocate_ = disk_.preallocate;
+    if (preallocate_ == VMDK_PREALLOCATE_DEFAULT)
+      preallocate_ = disk_.type == VMDK_TYPE_VMFS_EAGER_ZEROED   ? VMDK_PREALLOCATE_ZEROS
+                     : disk_.type == VMDK_TYPE_VMFS_PREALLOCATED ? VMDK_PREALLOCATE_RESERVE
+                                                                 : VMDK_PREALLOCATE_NONE;
+    if (!flat && preallocate_ != VMDK_PREALLOCATE_NONE)
+      invalid("the space of " + std::string(kind_.name) + " disks is not taken beforehand");
+    if (disk_.parent_cid != kNoParent) check_hint();
+  }
+
+  void check_hint() const {
+    const std::string& hint = disk_.parent_hint;
+    if (hint.empty() || hint.size() > kMaxHint || !is_quotable(hint))
+      refuse(VMDK_ERR_INVALID_ARGUMENT,
+             "the name of the parent \"" + printable(hint.substr(0, 200)) +
+                 "\" cannot stand in a descriptor: it is empty, longer than 4095 bytes, not UTF-8, "
+                 "or has quotes or control characters");
+  }
+
+  void check_name(const std::string& name) const {
+    const bool dots = name.find_first_not_of('.') == std::string::npos;  // also if it is empty
+    if (dots || name.size() > kMaxName || !is_quotable(name))
+      refuse(VMDK_ERR_INVALID_ARGUMENT,
+             "the name \"" + printable(name.substr(0, 200)) +
+                 "\" cannot stand in a descriptor: it is empty, longer than 255 bytes, not UTF-8, "
+                 "or has quotes or control characters");
+  }
+
+  [[noreturn]] void too_large(const char* why) const {
+    throw Error(VMDK_ERR_LIMIT, path_ + ": " + std::to_string(disk_.sectors) + " sectors: " + why);
+  }
+
+  void plan() {
+    if (disk_.sectors > kMaxSectors) too_large("a disk holds at most 2^63 bytes");
+    if (kind_.extent == ExtentType::vmfs_sparse && disk_.sectors > UINT32_MAX)
+      too_large("a COWD extent holds less than 2 TiB");
+    if (is_flat(kind_) && std::min(part_sectors_, disk_.sectors) > kMaxFlatSectors)
+      too_large("a flat file holds less than 8 EiB");
+    const std::uint64_t parts = divide_up(disk_.sectors, part_sectors_);
+    if (parts > kMaxParts) too_large("more than 65536 parts");
+    for (std::uint64_t part = 0; part < parts; ++part) {
+      ExtentLine line;
+      line.sectors = std::min(part_sectors_, disk_.sectors - part * part_sectors_);
+      line.type = kind_.extent;
+      line.file = extent_name(part + 1);
+      check_name(line.file);
+      lines_.push_back(std::move(line));
+    }
+  }
+
+  std::string extent_name(std::uint64_t number) const {
+    constexpr std::string_view kSuffix = ".vmdk";
+    std::string_view stem = base_name(path_);
+    if (embedded()) return std::string(stem);
+    if (stem.size() > kSuffix.size() &&
+        equals_nocase(stem.substr(stem.size() - kSuffix.size()), kSuffix))
+      stem.remove_suffix(kSuffix.size());
+    std::string name(stem);
+    name += kind_.suffix;
+    if (kind_.split) {
+      const std::string digits = std::to_string(number);
+      name.append(digits.size() < 3 ? 3 - digits.size() : 0, '0').append(digits);
+    }
+    return name.append(kSuffix);
+  }
+
+  std::string beside(const std::string& name) const {
+    return path_.substr(0, path_.size() - base_name(path_).size()) + name;
+  }
+
+  std::string descriptor_text() const {
+    NewDescriptor descriptor;
+    descriptor.cid = disk_.cid;
+    descriptor.parent_cid = disk_.parent_cid;
+    descriptor.parent_hint = disk_.parent_hint;
+    descriptor.create_type = kind_.name;
+    descriptor.extents = lines_;
+    descriptor.database = disk_.database;
+    std::string text = write_descriptor(descriptor);
+    const std::size_t most = embedded() ? kMaxAreaSectors * kSectorSize - kSpareText : kMaxText;
+    if (text.size() > most)
+      refuse(VMDK_ERR_LIMIT, "the descriptor has " + std::to_string(text.size()) +
+                                 " bytes, more than the " + std::to_string(most) +
+                                 " there is room for");
+    return text;
+  }
+
+  void write_extent(File& file, std::uint64_t sectors) {
+    if (kind_.extent == ExtentType::sparse)
+      write_hosted(file, sectors, "");
+    else if (kind_.extent == ExtentType::vmfs_sparse)
+      write_cowd(file, static_cast<std::uint32_t>(sectors));
+    else
+      write_flat(file, sectors * kSectorSize);
+  }
+
+  // Tables are zeros, as all that is not written.
+  void write_hosted(File& file, std::uint64_t sectors, const std::string& text) const {
+    const std::uint64_t area =
+        text.empty() ? 0 : std::max(kAreaSectors, divide_up(text.size() + kSpareText, kSectorSize));
+    auto header = new_sparse_header(sectors, grain_sectors_, area);
+    if (!header) too_large("its tables do not fit what 32 bits can address; take larger grains");
+    if (disk_.zero_grains) {
+      header->version = 2;
+      header->flags |= SparseHeader::kZeroedGrains;
+    }
+    const std::uint64_t tables = tables_needed(sectors, grain_sectors_, header->gtes_per_gt);
+    const std::uint64_t directory = divide_up(tables * 4, kSectorSize);
+    const std::uint64_t table = header->gtes_per_gt * 4 / kSectorSize;
+    file.resize(header->overhead * kSectorSize);
+    file.write_at(0, header->encode());
+    if (!text.empty()) file.write_at(kSparseHeaderSize, bytes_of(text));
+    for (const std::uint64_t at : {header->rgd_sector, header->gd_sector})
+      write_directory(file, at, at + directory, table, tables);
+  }
+
+  void write_cowd(File& file, std::uint32_t sectors) const {
+    const auto header = new_cowd_header(sectors, static_cast<std::uint32_t>(grain_sectors_));
+    if (!header) too_large("its tables do not fit what 32 bits can address; take larger grains");
+    file.resize(std::uint64_t{header->free_sector} * kSectorSize);
+    file.write_at(0, header->encode());
+    const std::uint64_t directory = divide_up(std::uint64_t{header->gd_entries} * 4, kSectorSize);
+    // All tables are there from the beginning: where one is missing, qemu writes a grain over the
+    // header.
+    write_directory(file, header->gd_sector, header->gd_sector + directory, kCowdTableSectors,
+                    header->gd_entries);
+  }
+
+  void write_flat(File& file, std::uint64_t size) {
+    if (preallocate_ == VMDK_PREALLOCATE_NONE) return file.resize(size);
+    if (preallocate_ == VMDK_PREALLOCATE_RESERVE && file.reserve(size)) return;
+    if (zeros_.empty()) zeros_.resize(kPiece);
+    for (std::uint64_t at = 0; at < size;) {
+      const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(size - at, kPiece));
+      file.write_at(at, Bytes(zeros_).first(piece));
+      at += piece;
+      zeroed_ += piece;
+      progress(zeroed_);
+    }
+  }
+
+  void progress(std::uint64_t done) const {
+    if (disk_.on_progress != nullptr && disk_.on_progress(disk_.user, done, total()) != 0)
+      refuse(VMDK_ERR_CANCELLED, "was not created, as the caller cancelled it");
+  }
+
+  static void sync(NewFile& file) {
+    if (!is_mutant(Mutant::published_unsynced)) file.file().sync();
+  }
+
+  // The disk is there once its descriptor is, so that comes last: after the names of the extents
+  // are durable, whose content is.
+  void publish() {
+    for (const auto& extent : extents_) extent->publish();
+    if (!extents_.empty()) files_.sync_directory(path_);
+    entry_->publish();
+    files_.sync_directory(path_);
+    for (const auto& extent : extents_) extent->keep();
+    entry_->keep();
+  }
+
+  FileSystem& files_;
+  const std::string& path_;
+  const NewDisk& disk_;
+  const Kind& kind_;
+  std::uint64_t grain_sectors_ = 0, part_sectors_ = 0;
+  vmdk_preallocate preallocate_ = VMDK_PREALLOCATE_NONE;
+  std::vector<ExtentLine> lines_;
+  std::vector<std::byte> zeros_;
+  std::uint64_t zeroed_ = 0;
+  std::vector<std::unique_ptr<NewFile>> extents_;
+  std::unique_ptr<NewFile> entry_;  // goes first: without it the others are no disk
+};
+
+}  // namespace
+
+std::uint32_t new_content_id() {
+  // 0 is the default of options, ffffffff no disk, fffffffe one that VMware made and never wrote
+  // to.
+  for (;;)
+    if (const std::uint32_t cid = random_number(); cid != 0 && cid < 0xfffffffe) return cid;
+}
+
+Database new_database(vmdk_type type, vmdk_adapter adapter, std::uint32_t hardware_version,
+                      std::uint64_t sectors, std::uint32_t cid) {
+  const Geometry geometry = geometry_for(adapter, sectors);
+  Database database;
+  database.set("ddb.adapterType", adapter_name(adapter));
+  database.set("ddb.geometry.cylinders", std::to_string(geometry.cylinders));
+  database.set("ddb.geometry.heads", std::to_string(geometry.heads));
+  database.set("ddb.geometry.sectors", std::to_string(geometry.sectors));
+  database.set("ddb.longContentID", random_hex(3) + hex8(cid));
+  if (type == VMDK_TYPE_VMFS_THIN) database.set("ddb.thinProvisioned", "1");
+  database.set("ddb.uuid", new_uuid());
+  database.set("ddb.virtualHWVersion", std::to_string(hardware_version));
+  return database;
+}
+
+bool is_grain_size(vmdk_type type, std::uint64_t grain_bytes) noexcept {
+  const Kind* kind = kind_of(type);
+  return kind != nullptr && !is_flat(*kind) && std::has_single_bit(grain_bytes) &&
+         grain_bytes >= least_grain(kind->extent) && grain_bytes <= kMostGrain;
+}
+
+void create_disk(FileSystem& files, const std::string& path, const NewDisk& disk) {
+  Creator(files, path, disk).create();
+}
+
+}  // namespace vmdk
