@@ -81,5 +81,12 @@ if [ "$image_sum" != "$raw_sum" ] || [ "${source_sum:-$raw_sum}" != "$raw_sum" ]
   echo "They differ."
   exit 1
 fi
+if [ -z "$given" ]; then
+  show create "$work/copy.vmdk" "$(stat -c %s "$work/disk.raw")"
+  show write "$work/copy.vmdk" 0 -i "$work/disk.raw"
+  show snapshot "$work/copy.vmdk" "$work/copy-000001.vmdk"
+  show compare "$image" "$work/copy-000001.vmdk"
+  echo
+fi
 rm -f "$work/disk.raw" "$work/source.raw" "$work/tree.tar"
 echo "They are the same. The command is $vmdk, the library $build/libvmdk.so."

@@ -51,6 +51,10 @@ void CommandLine::argument(const char* name, std::optional<std::string>& into, c
   impl_->app.add_option(name, into, help)->type_name("");
 }
 
+void CommandLine::arguments(const char* name, std::vector<std::string>& into, const char* help) {
+  impl_->app.add_option(name, into, help)->type_name("");
+}
+
 void CommandLine::flag(const char* names, bool& into, const char* help) {
   impl_->app.add_flag(names, into, help)
       ->group(impl_->group)

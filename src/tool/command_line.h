@@ -24,6 +24,8 @@ class CommandLine {
   // those that may.
   void argument(const char* name, std::string& into, const char* help);
   void argument(const char* name, std::optional<std::string>& into, const char* help);
+  // All the rest of them.
+  void arguments(const char* name, std::vector<std::string>& into, const char* help);
   void flag(const char* names, bool& into, const char* help);
   // An option with one value, called `placeholder` in the help.
   void option(const char* names, std::string& into, const char* placeholder, const char* help);

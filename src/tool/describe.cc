@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "describe.h"
 
+#include <strings.h>
 #include <vmdk/vmdk.h>
 
 #include <cstddef>
@@ -14,6 +15,36 @@ const char* name_at(const char* const (&names)[N], std::uint32_t index) {
   return index < N ? names[index] : "unknown";
 }
 
+// The first name stands for what is unknown.
+template <std::size_t N>
+std::uint32_t index_of(const char* const (&names)[N], const std::string& name) {
+  for (std::size_t i = 1; i < N; ++i)
+    if (strcasecmp(names[i], name.c_str()) == 0) return static_cast<std::uint32_t>(i);
+  return 0;
+}
+
+constexpr const char* kTypes[] = {"unknown",
+                                  "monolithicSparse",
+                                  "monolithicFlat",
+                                  "twoGbMaxExtentSparse",
+                                  "twoGbMaxExtentFlat",
+                                  "streamOptimized",
+                                  "vmfs",
+                                  "vmfsSparse",
+                                  "seSparse",
+                                  "vmfsThin",
+                                  "vmfsPreallocated",
+                                  "vmfsEagerZeroedThick",
+                                  "vmfsRaw",
+                                  "vmfsRDM",
+                                  "vmfsRDMP",
+                                  "fullDevice",
+                                  "partitionedDevice",
+                                  "custom"};
+
+constexpr const char* kAdapters[] = {"unknown", "ide",        "buslogic", "lsilogic", "legacyESX",
+                                     "pvscsi",  "lsisas1068", "sata",     "nvme"};
+
 constexpr FlagName kInfoFlags[] = {
     {VMDK_INFO_UNCLEAN, "unclean", "not closed cleanly"},
     {VMDK_INFO_COMPRESSED, "compressed", "compressed"},
@@ -26,34 +57,13 @@ constexpr FlagName kInfoFlags[] = {
 
 }  // namespace
 
-const char* type_name(std::uint32_t type) {
-  static constexpr const char* kNames[] = {"unknown",
-                                           "monolithicSparse",
-                                           "monolithicFlat",
-                                           "twoGbMaxExtentSparse",
-                                           "twoGbMaxExtentFlat",
-                                           "streamOptimized",
-                                           "vmfs",
-                                           "vmfsSparse",
-                                           "seSparse",
-                                           "vmfsThin",
-                                           "vmfsPreallocated",
-                                           "vmfsEagerZeroedThick",
-                                           "vmfsRaw",
-                                           "vmfsRDM",
-                                           "vmfsRDMP",
-                                           "fullDevice",
-                                           "partitionedDevice",
-                                           "custom"};
-  return name_at(kNames, type);
-}
+const char* type_name(std::uint32_t type) { return name_at(kTypes, type); }
 
-const char* adapter_name(std::uint32_t adapter) {
-  static constexpr const char* kNames[] = {"unknown",    "ide",       "buslogic",
-                                           "lsilogic",   "legacyESX", "pvscsi",
-                                           "lsisas1068", "sata",      "nvme"};
-  return name_at(kNames, adapter);
-}
+const char* adapter_name(std::uint32_t adapter) { return name_at(kAdapters, adapter); }
+
+std::uint32_t type_by_name(const std::string& name) { return index_of(kTypes, name); }
+
+std::uint32_t adapter_by_name(const std::string& name) { return index_of(kAdapters, name); }
 
 const char* extent_kind_name(std::uint32_t kind) {
   static constexpr const char* kNames[] = {"flat", "sparse", "stream", "cowd", "seSparse", "zero"};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Words for the numbers of <vmdk/vmdk.h>, the same in text and in JSON.
+// Words for the numbers of <vmdk/vmdk.h>, the same in text and in JSON, and on
+// the command line.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,9 @@ namespace vmdk_tool {
 const char* type_name(std::uint32_t type);
 // ddb.adapterType for a VMDK_ADAPTER value; "unknown" likewise.
 const char* adapter_name(std::uint32_t adapter);
+// The value that stands for a name, in any case; 0 for none.
+std::uint32_t type_by_name(const std::string& name);
+std::uint32_t adapter_by_name(const std::string& name);
 // "flat", "sparse", "stream", "cowd", "seSparse", "zero".
 const char* extent_kind_name(std::uint32_t kind);
 // "RW", "RDONLY", "NOACCESS".

@@ -33,7 +33,9 @@ void print_text(std::string_view text) {
 
 void print_overview() {
   TextOutput out;
-  out.write("Read VMware virtual disks (VMDK).\n\nUsage: vmdk VERB [OPTIONS] FILE...\n\nVerbs:\n");
+  out.write(
+      "Read, create and write VMware virtual disks (VMDK).\n\nUsage: vmdk VERB [OPTIONS] "
+      "FILE...\n\nVerbs:\n");
   for (const Verb& verb : kVerbs) out.print("  %-10s%s\n", verb.name, verb.summary);
   out.write(
       "\n`vmdk VERB --help` tells what a verb takes; `vmdk --version` the version.\n"

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "errors.h"
 #include "sizes.h"
@@ -56,19 +57,30 @@ bool same_file(const struct stat& a, std::string path) {
 
 }  // namespace
 
-void CommonOptions::add_to(CommandLine& line) {
-  line.group("Options of every verb");
+void CommonOptions::add_paths(CommandLine& line) {
   line.option("--allow-path", allowed_paths_, "DIR",
               "Let the disk name files at or below DIR too (repeatable)");
   line.flag("--allow-any-path", any_path_,
             "Let the disk name any file or device; only for disks you trust");
+  line.option("--encoding", encoding_, "NAME", "Code page of the descriptors, such as GBK");
+  line.flag("-U,--no-lock", no_lock_, "Take no locks and heed none");
+}
+
+void CommonOptions::add_reading(CommandLine& line) {
   line.flag("--recover", recover_, "Read a damaged disk through whichever copy of a table is sane");
   line.flag("--no-parent", no_parent_, "Leave parents closed; what only they hold reads as zero");
   line.option("--member", member_, "NAME", "Which disk of an OVA or tar");
-  line.option("--encoding", encoding_, "NAME", "Code page of the descriptors, such as GBK");
-  line.option("--threads", threads_text_, "N",
-              "Threads that move data; 1 for none but the main one");
-  line.option("--progress", progress_text_, "MODE", "auto, plain (percent lines) or none");
+}
+
+void CommonOptions::add_to(CommandLine& line, unsigned takes) {
+  line.group("Common options");
+  if ((takes & kTakesPaths) != 0) add_paths(line);
+  if ((takes & kTakesReading) != 0) add_reading(line);
+  if ((takes & kTakesThreads) != 0)
+    line.option("--threads", threads_text_, "N",
+                "Threads that move data; 1 for none but the main one");
+  if ((takes & kTakesProgress) != 0)
+    line.option("--progress", progress_text_, "MODE", "auto, plain (percent lines) or none");
   line.flag("-q,--quiet", quiet_, "No progress, no notes");
   line.flag("-v,--verbose", verbose_, "Say how the disk was understood and where errors are");
 }
@@ -77,8 +89,13 @@ void CommonOptions::check() {
   progress_ = parse_progress_mode(progress_text_);
   if (quiet_) progress_ = ProgressMode::none;
   if (!threads_text_.empty()) threads_ = parse_count(threads_text_, "--threads", 1, kMostThreads);
-  for (const std::string& path : allowed_paths_)
+  roots_.clear();
+  for (const std::string& path : allowed_paths_) {
     if (path.empty()) throw UsageError("--allow-path: the directory has no name");
+    roots_.push_back(path.c_str());
+  }
+  roots_.push_back(nullptr);
+  if (verbose_ && !quiet_) verbosity_ = Verbosity::all;
 }
 
 // Asked of the system only by the verbs that use it.
@@ -87,26 +104,35 @@ std::uint32_t CommonOptions::threads() const {
   return std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads);
 }
 
-DiskHandle::DiskHandle(const std::string& path, const CommonOptions& options, Work work)
-    : path_(path),
-      verbosity_(options.verbose_ && !options.quiet_ ? Verbosity::all : Verbosity::warnings) {
+vmdk_open_options CommonOptions::open_options() const {
   auto open = sized<vmdk_open_options>();
-  if (options.recover_) open.flags |= VMDK_OPEN_RECOVER;
-  if (options.no_parent_) open.flags |= VMDK_OPEN_NO_PARENT;
-  open.paths = options.any_path_ ? VMDK_PATHS_ANY : VMDK_PATHS_BENEATH;
-  open.threads = work == Work::data ? options.threads() : 1;
-  std::vector<const char*> roots;
-  for (const std::string& root : options.allowed_paths_) roots.push_back(root.c_str());
-  roots.push_back(nullptr);
-  open.roots = roots.data();
-  if (!options.member_.empty()) open.member = options.member_.c_str();
-  if (!options.encoding_.empty()) open.encoding = options.encoding_.c_str();
+  if (recover_) open.flags |= VMDK_OPEN_RECOVER;
+  if (no_parent_) open.flags |= VMDK_OPEN_NO_PARENT;
+  if (no_lock_) open.flags |= VMDK_OPEN_NO_LOCK;
+  open.paths = any_path_ ? VMDK_PATHS_ANY : VMDK_PATHS_BENEATH;
+  open.roots = roots_.data();
+  if (!member_.empty()) open.member = member_.c_str();
+  if (!encoding_.empty()) open.encoding = encoding_.c_str();
   open.on_message = print_library_message;
-  open.message_user = &verbosity_;
+  // Only read there.
+  open.message_user = const_cast<Verbosity*>(&verbosity_);
+  return open;
+}
+
+DiskHandle::DiskHandle(const std::string& path, const CommonOptions& options, Work work)
+    : path_(path) {
+  vmdk_open_options open = options.open_options();
+  if (work == Work::changes && options.recover_)
+    throw UsageError("--recover is for disks that are only read");
+  if (work == Work::changes) open.flags |= VMDK_OPEN_WRITE;
+  open.threads = work == Work::data ? options.threads() : 1;
   require(vmdk_open(path.c_str(), &open, &disk_));
 }
 
-DiskHandle::~DiskHandle() { vmdk_close(disk_); }
+// Not closed before: the job failed or was cancelled, and what was written by then is kept.
+DiskHandle::~DiskHandle() {
+  if (vmdk_close(disk_) != VMDK_OK) print_message("vmdk: " + printable(vmdk_last_error()->message));
+}
 
 vmdk_info DiskHandle::info(std::uint32_t link) const {
   auto info = sized<vmdk_info>();
@@ -156,11 +182,30 @@ void DiskHandle::read(std::uint64_t offset, std::span<std::byte> out) const {
   require(vmdk_read_at(disk_, out.data(), out.size(), offset));
 }
 
-void refuse_own_file(const DiskHandle& disk, const std::string& output) {
+void DiskHandle::write(std::uint64_t offset, std::span<const std::byte> data) {
+  require(vmdk_write_at(disk_, data.data(), data.size(), offset));
+}
+
+void DiskHandle::zero(std::uint64_t offset, std::uint64_t size) {
+  require(vmdk_zero_at(disk_, size, offset));
+}
+
+void DiskHandle::discard(std::uint64_t offset, std::uint64_t size) {
+  require(vmdk_discard_at(disk_, size, offset));
+}
+
+void DiskHandle::set_text(const std::string& key, const std::optional<std::string>& value) {
+  require(vmdk_set_text(disk_, key.c_str(), value ? value->c_str() : nullptr));
+}
+
+void DiskHandle::close() { require(vmdk_close(std::exchange(disk_, nullptr))); }
+
+void refuse_own_file(const DiskHandle& disk, const std::string& file) {
   struct stat status = {};
-  if (output == "-" || stat(output.c_str(), &status) != 0) return;
+  if (file == "-" || stat(file.c_str(), &status) != 0) return;
   const auto refuse_if = [&](bool same) {
-    if (same) throw Failure(printable(output) + ": it is a file of the disk that is read");
+    if (same)
+      throw Failure(printable(file) + ": it is a file of the disk " + printable(disk.path()));
   };
   refuse_if(same_file(status, disk.path()));
   const std::uint32_t links = disk.info().chain_length;

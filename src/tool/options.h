@@ -17,10 +17,23 @@
 
 namespace vmdk_tool {
 
+// Which of the common options a verb takes, as bits. Messages are never left out.
+enum Takes : unsigned {
+  kTakesPaths = 1,     // which files the disk may lead to, and how it is understood
+  kTakesReading = 2,   // what only reading can do: damage, lost parents, archives
+  kTakesThreads = 4,   // how many move data
+  kTakesProgress = 8,  // how it is shown
+  kTakesAll = 15
+};
+
 class CommonOptions {
  public:
+  CommonOptions() = default;
+  CommonOptions(const CommonOptions&) = delete;
+  CommonOptions& operator=(const CommonOptions&) = delete;
+
   // Adds them to a verb's command line.
-  void add_to(CommandLine& line);
+  void add_to(CommandLine& line, unsigned takes = kTakesAll);
   // Looks at the values once the line is parsed; throws UsageError.
   void check();
 
@@ -30,14 +43,21 @@ class CommonOptions {
   // Threads a verb that moves data may use: what --threads says, or else as
   // many as there are processors.
   std::uint32_t threads() const;
+  // What the library is told; it points into this object.
+  vmdk_open_options open_options() const;
 
  private:
   friend class DiskHandle;
 
+  void add_paths(CommandLine& line);
+  void add_reading(CommandLine& line);
+
   std::vector<std::string> allowed_paths_;
+  std::vector<const char*> roots_;  // the same as the library takes them
   bool any_path_ = false;
   bool recover_ = false;
   bool no_parent_ = false;
+  bool no_lock_ = false;
   bool quiet_ = false;
   bool verbose_ = false;
   std::string member_;
@@ -46,13 +66,14 @@ class CommonOptions {
   std::string progress_text_ = "auto";
   std::uint32_t threads_ = 0;  // 0: not said
   ProgressMode progress_ = ProgressMode::automatic;
+  Verbosity verbosity_ = Verbosity::warnings;
 };
 
-// What a disk is opened for. Only moving data is worth threads.
-enum class Work { tables, data };
+// What a disk is opened for. Only reading data is worth threads.
+enum class Work { tables, data, changes };
 
 // An open disk. The getters may be called from any thread; every failure is
-// a Failure with the library's words.
+// a Failure with the library's words. `options` must outlive it.
 class DiskHandle {
  public:
   DiskHandle(const std::string& path, const CommonOptions& options, Work work);
@@ -72,14 +93,21 @@ class DiskHandle {
   vmdk_run map(std::uint64_t offset, std::uint64_t size) const;
   void read(std::uint64_t offset, std::span<std::byte> out) const;
 
+  // For Work::changes.
+  void write(std::uint64_t offset, std::span<const std::byte> data);
+  void zero(std::uint64_t offset, std::uint64_t size);
+  void discard(std::uint64_t offset, std::uint64_t size);
+  // Sets a key of the disk database, or removes it.
+  void set_text(const std::string& key, const std::optional<std::string>& value);
+  // Returns when every change is on stable storage; the last call.
+  void close();
+
  private:
   std::string path_;
-  Verbosity verbosity_;
   vmdk_disk* disk_ = nullptr;
 };
 
-// Throws a Failure if writing `output` would destroy a file that `disk` rests
-// on.
-void refuse_own_file(const DiskHandle& disk, const std::string& output);
+// Throws a Failure if `file`, another file of the same job, is one that `disk` rests on.
+void refuse_own_file(const DiskHandle& disk, const std::string& file);
 
 }  // namespace vmdk_tool

@@ -45,8 +45,10 @@ void install_signal_handlers() {
   }
 }
 
+bool is_cancelled() noexcept { return cancel_flag.load(std::memory_order_relaxed); }
+
 void throw_if_cancelled() {
-  if (cancel_flag.load(std::memory_order_relaxed)) throw Cancelled{};
+  if (is_cancelled()) throw Cancelled{};
 }
 
 void block_signals() {

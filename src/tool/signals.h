@@ -13,6 +13,9 @@ namespace vmdk_tool {
 // the failing write says it.
 void install_signal_handlers();
 
+// Whether a signal has come. Any thread.
+bool is_cancelled() noexcept;
+
 // Throws Cancelled once a signal has come. Any thread.
 void throw_if_cancelled();
 

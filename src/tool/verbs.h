@@ -22,6 +22,10 @@ constexpr int kExitTrouble = 2;
 int run_info(Arguments arguments);
 int run_map(Arguments arguments);
 int run_read(Arguments arguments);
+int run_write(Arguments arguments);
+int run_create(Arguments arguments);
+int run_snapshot(Arguments arguments);
+int run_ddb(Arguments arguments);
 int run_hash(Arguments arguments);
 int run_compare(Arguments arguments);
 int run_convert(Arguments arguments);
@@ -37,6 +41,10 @@ constexpr Verb kVerbs[] = {
     {"info", "Show what is known of a disk", run_info, kExitFailed},
     {"map", "Show how a disk is stored, piece by piece", run_map, kExitFailed},
     {"read", "Read bytes as the guest sees them", run_read, kExitFailed},
+    {"write", "Write bytes for the guest to see", run_write, kExitFailed},
+    {"create", "Create an empty disk", run_create, kExitFailed},
+    {"snapshot", "Create a child that stores what differs", run_snapshot, kExitFailed},
+    {"ddb", "Show or change the disk database", run_ddb, kExitFailed},
     {"hash", "Print the digest of what the guest sees", run_hash, kExitFailed},
     {"compare", "Compare what two disks show the guest", run_compare, kExitTrouble},
     {"convert", "Write a disk as a raw image", run_convert, kExitFailed},

@@ -29,7 +29,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 GRAIN, PAGE, MIB, GIB = 64 << 10, 4 << 10, 1 << 20, 1 << 30
 LINKS = 8
-RECIPE = 1  # of the disks; another one makes them anew
+RECIPE = 2  # of the disks; another one makes them anew
 NOTHING_TO_DO = 77
 TOO_SLOW = 4
 
@@ -193,6 +193,7 @@ class Disks:
                            ("streamOptimized", "stream")):
             self.convert("os.raw", kind, name)
         self.convert("hole.raw", "monolithicSparse", "hole")
+        self.make_full()
         for size in ("1G", "2T", "62T"):
             self.create("empty-%s.vmdk" % size.lower(), size, "monolithicSparse")
         self.create("many.vmdk", "2T", "twoGbMaxExtentSparse")  # 1024 extents
@@ -205,6 +206,12 @@ class Disks:
 
     def create(self, name, size, kind):
         call(["qemu-img", "create", "-q", "-f", "vmdk", "-o", "subformat=" + kind, self(name), size])
+
+    def make_full(self):
+        """A sparse disk in which every grain is stored."""
+        call([self.limit, "fill", self("full.raw"), str(self.size), str(MIB)])
+        self.convert("full.raw", "monolithicSparse", "sparse-full")
+        os.remove(self("full.raw"))
 
     def make_chain(self):
         """Children with scattered writes, and the same writes in a raw file."""
@@ -300,9 +307,10 @@ class Stopwatch:
 class Job:
     """What is run for one line of the table. `pinned`: one request at a time, so on one processor."""
 
-    def __init__(self, name, limit, ours, peers, pinned=True, read=None, expect=None):
+    def __init__(self, name, limit, ours, peers, pinned=True, read=None, expect=None, start=None):
         self.name, self.limit, self.ours, self.pinned = name, limit, ours, pinned
-        self.read = read      # bytes that ours must say it has read
+        self.start = start    # the image whose copy is written to; the limit writes a plain file
+        self.read = read      # bytes that ours must say it has read or written
         self.expect = expect  # the raw file that outputs must equal
         self.peers = {label: command for label, command in peers.items() if command}
 
@@ -333,7 +341,7 @@ class Jobs:
         return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
     def all(self):
-        jobs = self.info() + self.reads() + self.scattered() + self.conversions()
+        jobs = self.info() + self.reads() + self.scattered() + self.writes() + self.conversions()
         return {job.name: job for job in jobs}
 
     def yal(self, mode, files, count=0, step=0):
@@ -401,6 +409,32 @@ class Jobs:
                 job("rand-chain8", chain, "chain.raw", 50000, yal=disks.links()),
                 job("rand-hole", "hole", "hole.raw", 100000)]
 
+    def writes(self):
+        disks, limit, size = self.disks, self.limit, self.disks.size
+
+        def job(name, start, floor, ours, count, block, step=None):
+            bench = ["qemu-img", "bench", "-q", "-w", "-f", "vmdk", "-c", str(count), "-d", "1", "-s", str(block)]
+            bench += ["-S", str(step)] if step else []
+            peers = {"qemu": bench + ["{out}"]}
+            if self.uring:
+                peers["qemu uring"] = bench + ["-i", "io_uring", "{out}"]
+            return Job(name, [limit] + floor, [self.bench] + ours + ["{out}"], peers, read=count * block, start=start)
+
+        def scattered(name, start, mode, count):
+            count, step = str(max(count // self.scale, 256)), str(stride(size))
+            return job(name, start, [mode, "{out}", count, step, str(size)], ["write", "--count", count, "--step", step],
+                       int(count), PAGE, step)
+
+        empty = disks("empty-%d.vmdk" % size)
+        if not os.path.exists(empty):
+            disks.create(os.path.basename(empty), str(size), "monolithicSparse")
+        create = Job("create-2t", [limit, "fill", "{out}", str(512 << 10), str(MIB)],
+                     [self.bench, "create", "--size", str(2048 * GIB), "{out}"],
+                     {"qemu": ["qemu-img", "create", "-q", "-f", "vmdk", "{out}", "2T"]})
+        return [job("write-fill", empty, ["fill", "{out}", str(size), str(MIB)], ["fill"], size // MIB, MIB),
+                scattered("write-rand-new", empty, "alloc", 16000),
+                scattered("write-rand", disks("sparse-full.vmdk"), "randw", 100000), create]
+
     def conversions(self):
         disks, cpus = self.disks, len(os.sched_getaffinity(0))
 
@@ -424,6 +458,8 @@ class Runner:
         target = os.path.join(self.out, "out.raw")
         if os.path.exists(target):
             os.remove(target)
+        if job.start and label != "limit":
+            call([self.limit, "copy", job.start, target])
         sample = self.watch.run([target if word == "{out}" else word for word in command], pinned)
         if label == "ours":
             self.check(job, sample, target)
@@ -434,9 +470,14 @@ class Runner:
     def check(self, job, sample, target):
         if job.expect and not same_bytes(target, job.expect):
             raise Wrong("%s: the output is not what the disk holds" % job.name)
+        if job.start:
+            try:
+                call(["qemu-img", "check", "-q", "-f", "vmdk", target])
+            except RuntimeError as error:
+                raise Wrong("%s: %s" % (job.name, error)) from None
         told = re.search(r" s (\d+) bytes \d+ operations (-?\d+) KiB", sample["output"])
         if job.read is not None and (not told or int(told[1]) != job.read):
-            raise Wrong("%s: read %s bytes, expected %d" % (job.name, told[1] if told else "no", job.read))
+            raise Wrong("%s: moved %s bytes, expected %d" % (job.name, told[1] if told else "no", job.read))
         sample["growth_kib"] = int(told[2]) if told else sample["rss_kib"] - self.idle_kib
 
     def run(self, job):

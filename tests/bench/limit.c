@@ -9,15 +9,15 @@
  *   limit data FILE                     the same, holes skipped
  *   limit copy FILE OUT                 the same, and write it to OUT
  *   limit rand FILE COUNT STEP THREADS  preads of 4 KiB, STEP bytes apart, modulo the size
- *   limit inflate STREAM THREADS [OUT]  inflate every grain of a streamOptimized disk, and write
- *                                       it to OUT; tables in front, grains in order, as qemu-img
- *                                       makes it
- *   limit randz STREAM COUNT STEP THREADS
- *                                       as rand; each read fetches and inflates one grain, and
- *                                       keeps nothing
- *   limit libyal info|read|rand COUNT STEP FILE...
- *                                       a peer: libyal's libvmdk, where it is installed; the files
- *                                       are a disk and its parents
+ *   limit fill OUT SIZE BLOCK           write a file from first byte to last
+ *   limit randw OUT COUNT STEP SIZE     writes of 4 KiB, STEP bytes apart, modulo the size, in
+ * place limit alloc OUT COUNT STEP SIZE     the same into grains of 64 KiB that are not there yet,
+ * with the least a sparse format asks for: the data at the end of the file, and one entry in each
+ * of two tables limit inflate STREAM THREADS [OUT]  inflate every grain of a streamOptimized disk,
+ * and write it to OUT; tables in front, grains in order, as qemu-img makes it limit randz STREAM
+ * COUNT STEP THREADS as rand; each read fetches and inflates one grain, and keeps nothing limit
+ * libyal info|read|rand COUNT STEP FILE... a peer: libyal's libvmdk, where it is installed; the
+ * files are a disk and its parents
  *
  * Build: cc -O2 -o limit limit.c -ldeflate -lpthread -ldl
  *    or: cc -O2 -DUSE_ZLIB -o limit limit.c -lz -lpthread -ldl
@@ -154,6 +154,44 @@ static void read_file(const char* name, int skip, const char* out_name) {
       offset += piece;
     }
   }
+}
+
+static void fill_file(const char* name, uint64_t size, uint64_t block) {
+  int fd = open_file(name, O_RDWR | O_CREAT | O_TRUNC);
+  char* buffer = allocate(block);
+  for (uint64_t offset = 0; offset < size; offset += block)
+    write_fully(fd, buffer, size - offset < block ? (size_t)(size - offset) : (size_t)block,
+                offset);
+}
+
+static void write_scattered(const char* name, uint64_t count, uint64_t step, uint64_t size) {
+  int fd = open_file(name, O_RDWR | O_CREAT);
+  char* buffer = allocate(PAGE);
+  if (size_of(fd) < size && ftruncate(fd, (off_t)size) != 0) die(name);
+  for (uint64_t i = 0; i < count; i++) write_fully(fd, buffer, PAGE, i * step % size);
+}
+
+static void write_new_grains(const char* name, uint64_t count, uint64_t step, uint64_t size) {
+  enum { GRAIN = 64 << 10 };
+  int fd = open_file(name, O_RDWR | O_CREAT | O_TRUNC);
+  char* buffer = allocate(PAGE);
+  uint64_t grains = size / GRAIN + 1, tables = MIB + grains * 8,
+           end = tables / GRAIN * GRAIN + GRAIN;
+  uint64_t* where = allocate(grains * sizeof *where);
+  memset(where, 0, grains * sizeof *where);
+  if (ftruncate(fd, (off_t)end) != 0) die(name);
+  for (uint64_t i = 0; i < count; i++) {
+    uint64_t offset = i * step % size, grain = offset / GRAIN;
+    int fresh = where[grain] == 0;
+    if (fresh) where[grain] = end;
+    write_fully(fd, buffer, PAGE, where[grain] + offset % GRAIN);
+    if (!fresh) continue;
+    uint32_t entry = (uint32_t)(end / SECTOR);
+    write_fully(fd, &entry, sizeof entry, MIB + grain * 4);
+    write_fully(fd, &entry, sizeof entry, MIB + (grains + grain) * 4);
+    end += GRAIN;
+  }
+  if (ftruncate(fd, (off_t)end) != 0) die(name);
 }
 
 /* -- Threads that share the work */
@@ -385,6 +423,12 @@ int main(int argc, char** argv) {
     read_file(argv[2], mode[0] == 'd', NULL);
   } else if (!strcmp(mode, "copy") && argc == 4) {
     read_file(argv[2], 1, argv[3]);
+  } else if (!strcmp(mode, "fill") && argc == 5 && number(argv[4]) > 0) {
+    fill_file(argv[2], number(argv[3]), number(argv[4]));
+  } else if (!strcmp(mode, "randw") && argc == 6 && number(argv[5]) > 0) {
+    write_scattered(argv[2], number(argv[3]), number(argv[4]), number(argv[5]));
+  } else if (!strcmp(mode, "alloc") && argc == 6 && number(argv[5]) > 0) {
+    write_new_grains(argv[2], number(argv[3]), number(argv[4]), number(argv[5]));
   } else if (!strcmp(mode, "rand") && argc == 6) {
     job.fd = open_file(argv[2], O_RDONLY);
     job.size = size_of(job.fd) / PAGE * PAGE;

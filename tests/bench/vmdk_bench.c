@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* The jobs that tests/bench/bench.py times, through the public API.
  *
- *   vmdk_bench info FILE                     open, get the info, close
- *   vmdk_bench read [OPTIONS] FILE           the whole disk from first byte to last, --block bytes
- * (1M) at a time vmdk_bench data [OPTIONS] FILE           the same, skipping what the map says is
- * zero or absent vmdk_bench rand [OPTIONS] FILE           --count reads (100000) of --block bytes
- * (4096), --step bytes apart (a stride that visits each page once), modulo the capacity vmdk_bench
- * map FILE                      walk the whole map
+ *   vmdk_bench info FILE               open, get the info, close
+ *   vmdk_bench read [OPTIONS] FILE     the whole disk from first byte to last, --block bytes (1M)
+ * at a time vmdk_bench data [OPTIONS] FILE     the same, skipping what the map says is zero or
+ * absent vmdk_bench rand [OPTIONS] FILE     --count reads (100000) of --block bytes (4096), --step
+ * bytes apart (a stride that visits each page once), modulo the capacity vmdk_bench map FILE walk
+ * the whole map vmdk_bench fill [OPTIONS] FILE     write the whole disk from first byte to last,
+ * flush vmdk_bench write [OPTIONS] FILE    as rand, but writes, then a flush vmdk_bench create
+ * [OPTIONS] FILE   create FILE of --size bytes
  *
  * Options: --block N, --count N, --step N, --readers N (threads that share the reads of rand),
- * --threads N (vmdk_open_options::threads), --cache N (vmdk_open_options::cache_bytes). Prints:
- * mode, seconds inside, bytes, operations, and by how many KiB the peak of the resident memory
- * grew. */
+ * --threads N (vmdk_open_options::threads), --cache N (vmdk_open_options::cache_bytes), --size N.
+ * Prints: mode, seconds inside, bytes, operations, and by how many KiB the peak of the resident
+ * memory grew. */
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,7 +27,7 @@
 
 struct job {
   const char *mode, *file;
-  uint64_t block, count, step, cache;
+  uint64_t block, count, step, cache, size;
   unsigned readers, threads;
   vmdk_disk* disk;
   uint64_t capacity;
@@ -105,6 +107,34 @@ static void read_scattered(struct job* job) {
   job->bytes = job->count * job->block;
 }
 
+static void fill(struct job* job) {
+  char* buffer = allocate(job->block);
+  for (uint64_t offset = 0; offset < job->capacity; job->operations++) {
+    uint64_t size = job->capacity - offset < job->block ? job->capacity - offset : job->block;
+    check(vmdk_write_at(job->disk, buffer, (size_t)size, offset));
+    offset += size;
+  }
+  check(vmdk_flush(job->disk));
+  job->bytes = job->capacity;
+  free(buffer);
+}
+
+static void write_scattered(struct job* job) {
+  char* buffer = allocate(job->block);
+  for (uint64_t i = 0; i < job->count; i++)
+    check(vmdk_write_at(job->disk, buffer, (size_t)job->block,
+                        i * job->step % (job->capacity / job->block * job->block)));
+  check(vmdk_flush(job->disk));
+  job->operations = job->count;
+  job->bytes = job->count * job->block;
+  free(buffer);
+}
+
+static void create(const struct job* job) {
+  vmdk_create_options options = {.struct_size = sizeof options, .capacity = job->size};
+  check(vmdk_create(job->file, &options));
+}
+
 static void walk_map(struct job* job) {
   for (uint64_t offset = 0; offset < job->capacity; job->operations++) {
     vmdk_run run = {.struct_size = sizeof run};
@@ -128,7 +158,7 @@ static uint64_t number(const char* text) {
 
 static void parse(int argc, char** argv, struct job* job) {
   if (argc < 3) {
-    fprintf(stderr, "usage: vmdk_bench info|read|data|rand|map [OPTIONS] FILE\n");
+    fprintf(stderr, "usage: vmdk_bench info|read|data|rand|map|fill|write|create [OPTIONS] FILE\n");
     exit(2);
   }
   job->mode = argv[1];
@@ -143,6 +173,8 @@ static void parse(int argc, char** argv, struct job* job) {
       job->step = value;
     else if (!strcmp(argv[i], "--cache"))
       job->cache = value;
+    else if (!strcmp(argv[i], "--size"))
+      job->size = value;
     else if (!strcmp(argv[i], "--readers") && value >= 1 && value <= 64)
       job->readers = (unsigned)value;
     else if (!strcmp(argv[i], "--threads"))
@@ -152,7 +184,8 @@ static void parse(int argc, char** argv, struct job* job) {
       exit(2);
     }
   }
-  if (job->block == 0) job->block = strcmp(job->mode, "rand") ? 1 << 20 : 4096;
+  if (job->block == 0)
+    job->block = strcmp(job->mode, "rand") && strcmp(job->mode, "write") ? 1 << 20 : 4096;
 }
 
 int main(int argc, char** argv) {
@@ -162,6 +195,13 @@ int main(int argc, char** argv) {
   double begin = now();
   vmdk_open_options options = {
       .struct_size = sizeof options, .threads = job.threads, .cache_bytes = job.cache};
+  if (!strcmp(job.mode, "create")) {
+    create(&job);
+    printf("%s %.6f s 0 bytes 1 operations %ld KiB\n", job.mode, now() - begin,
+           peak_kib() - before);
+    return 0;
+  }
+  if (!strcmp(job.mode, "fill") || !strcmp(job.mode, "write")) options.flags = VMDK_OPEN_WRITE;
   check(vmdk_open(job.file, &options, &job.disk));
   vmdk_info info = {.struct_size = sizeof info};
   check(vmdk_get_info(job.disk, &info));
@@ -174,6 +214,10 @@ int main(int argc, char** argv) {
     read_scattered(&job);
   else if (!strcmp(job.mode, "map"))
     walk_map(&job);
+  else if (!strcmp(job.mode, "fill"))
+    fill(&job);
+  else if (!strcmp(job.mode, "write") && job.capacity >= job.block)
+    write_scattered(&job);
   check(vmdk_close(job.disk));
   printf("%s %.6f s %llu bytes %llu operations %ld KiB\n", job.mode, now() - begin,
          (unsigned long long)job.bytes, (unsigned long long)job.operations, peak_kib() - before);

@@ -6,7 +6,7 @@ need python3
 make_flat
 
 expect 0 --help
-for verb in info map read hash compare convert; do
+for verb in info map read write create snapshot ddb hash compare convert; do
   has out "  $verb "
 done
 cp out overview
@@ -15,11 +15,12 @@ cmp -s out overview || fail "help and --help differ"
 expect 0 --version
 grep -qE '^vmdk [0-9]+\.[0-9]+\.[0-9]+$' out || fail "no version"
 
-for verb in info map read hash compare convert; do
+for verb in info map read write create snapshot ddb hash compare convert; do
   expect 0 "$verb" --help
   [ ! -s err ] || fail "help on standard error"
   has out "Usage: vmdk $verb"
-  has out "--allow-path DIR"
+  [ "$verb" = create ] || has out "--allow-path DIR"
+  has out "--quiet"
   cp out help
   expect 0 "$verb" -h
   cmp -s out help || fail "$verb: -h and --help differ"

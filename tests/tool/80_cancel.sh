@@ -50,6 +50,32 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         process.send_signal(number)
         finish(process, 130)
 
+# Zeros are written, and nothing of them stays.
+for number in (signal.SIGINT, signal.SIGTERM):
+    for kind in ("vmfsEagerZeroedThick", "monolithicFlat"):
+        process = start("create", "new.vmdk", "40G", "-O", kind, "--preallocate", "zeros",
+                        "--progress=plain")
+        process.stderr.readline()
+        process.send_signal(number)
+        finish(process, 130)
+        assert files() == before, (kind, files())
+
+# What was written stays written, and the disk is closed cleanly.
+subprocess.run([tool, "create", "cut.vmdk", "8M"], check=True)
+process = start("write", "cut.vmdk", "0", stdin=subprocess.PIPE)
+process.stdin.write(b"x" * ((1 << 20) + 100))
+process.stdin.flush()
+wait_for(lambda: os.stat("cut.vmdk").st_blocks * 512 > 1 << 20)
+pipe, process.stdin = process.stdin, None
+process.send_signal(signal.SIGINT)
+finish(process, 130)
+pipe.close()
+assert subprocess.run([tool, "read", "cut.vmdk", "0", "1M"], capture_output=True,
+                      check=True).stdout == b"x" * (1 << 20)
+assert b"not closed cleanly" not in subprocess.run([tool, "info", "cut.vmdk"], capture_output=True,
+                                                   check=True).stdout
+os.remove("cut.vmdk")
+
 # Blocked in a pipe that nobody reads.
 process = start("read", "big.vmdk", stdout=subprocess.PIPE)
 time.sleep(0.3)

@@ -7,7 +7,7 @@ completion=$project/src/tool/completion
 
 expect 0 --help
 verbs=$(sed -n 's/^  \([a-z]*\)  .*/\1/p' out)
-[ "$(echo "$verbs" | wc -w)" -ge 6 ] || fail "no verbs in --help"
+[ "$(echo "$verbs" | wc -w)" -ge 10 ] || fail "no verbs in --help"
 
 # names VERB: its options, one a line.
 names() {
@@ -51,6 +51,8 @@ END
   done
   bash complete.bash "$completion/vmdk.bash" vmdk info --json a --ch >out
   [ "$(cat out)" = --chain ] || fail "bash: --ch is not --chain"
+  bash complete.bash "$completion/vmdk.bash" vmdk create -O vmfsT >out
+  [ "$(cat out)" = vmfsThin ] || fail "bash: no kinds"
   bash complete.bash "$completion/vmdk.bash" vmdk hash --algorithm = sha5 >out
   [ "$(cat out)" = sha512 ] || fail "bash: no algorithms"
 fi

@@ -54,6 +54,11 @@ has() {
   grep -qF -e "$2" -- "$1" || fail "'$2' is not in $1"
 }
 
+# silent: the command printed nothing.
+silent() {
+  if [ -s out ] || [ -s err ]; then fail "it prints"; fi
+}
+
 lines_of() {
   wc -l <"$1" | tr -d ' '
 }

@@ -2,9 +2,13 @@
 # Completion of vmdk(1) for bash.
 
 _vmdk() {
-  local verbs="info map read hash compare convert help"
-  local common="--help -h --allow-path --allow-any-path --recover --no-parent --member --encoding
-    --threads --progress --quiet -q --verbose -v"
+  local verbs="info map read write create snapshot ddb hash compare convert help"
+  local kinds="monolithicSparse monolithicFlat twoGbMaxExtentSparse twoGbMaxExtentFlat vmfs vmfsThin
+    vmfsPreallocated vmfsEagerZeroedThick vmfsSparse"
+  local messages="--help -h --quiet -q --verbose -v"
+  local paths="--allow-path --allow-any-path --encoding --no-lock -U"
+  local reading="--recover --no-parent --member"
+  local common="$messages $paths $reading --threads --progress"
   local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD - 1]}"
   local verb="${COMP_WORDS[1]}" options=""
   COMPREPLY=()
@@ -35,10 +39,23 @@ _vmdk() {
       return
       ;;
     -O | --output-kind)
-      mapfile -t COMPREPLY < <(compgen -W "raw" -- "$word")
+      case $verb in
+        convert) kinds="raw" ;;
+        snapshot) kinds="monolithicSparse twoGbMaxExtentSparse vmfsSparse" ;;
+      esac
+      mapfile -t COMPREPLY < <(compgen -W "$kinds" -- "$word")
       return
       ;;
-    --member | --encoding | --threads)
+    --adapter)
+      mapfile -t COMPREPLY < <(compgen -W "ide buslogic lsilogic legacyESX pvscsi lsisas1068 sata nvme" -- "$word")
+      return
+      ;;
+    --preallocate)
+      mapfile -t COMPREPLY < <(compgen -W "none reserve zeros" -- "$word")
+      return
+      ;;
+    --member | --encoding | --threads | --grain | --split | --hwversion | --cid | --set | --hint | \
+      --zero | --discard | --remove)
       return
       ;;
   esac
@@ -47,6 +64,23 @@ _vmdk() {
     info) options="--json --chain --extents --keys" ;;
     map) options="--json --svg" ;;
     read) options="--output -o" ;;
+    write)
+      options="--input -i --zero --discard"
+      common="$messages $paths --threads --progress"
+      ;;
+    create)
+      options="--output-kind -O --grain --set --zero-grains --split --adapter --hwversion
+        --preallocate --cid"
+      common="$messages --progress"
+      ;;
+    snapshot)
+      options="--output-kind -O --grain --set --zero-grains --hint"
+      common="$messages $paths"
+      ;;
+    ddb)
+      options="--remove --json"
+      common="$messages $paths $reading"
+      ;;
     hash) options="--algorithm" ;;
     compare) options="--raw-a --raw-b" ;;
     convert) options="--output-kind -O --force" ;;
