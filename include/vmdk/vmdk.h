@@ -355,8 +355,9 @@ VMDK_API vmdk_status vmdk_open(const char *path, const vmdk_open_options *option
  *
  * @retval VMDK_OK           Everything written is on stable storage.
  * @retval VMDK_ERR_IO       Data written since the last successful vmdk_flush()
- *                           may be lost. The image stays marked as not cleanly
- *                           closed; what was flushed is there.
+ *                           may be lost; what was flushed is there. The image stays
+ *                           marked as not cleanly closed, unless taking off that mark
+ *                           was all that failed.
  * @retval VMDK_ERR_NO_SPACE Likewise, for want of space.
  * @retval VMDK_ERR_POISONED Likewise, because of an earlier failure.
  * @retval VMDK_ERR_NO_MEMORY Likewise: an allocation failed.
@@ -857,7 +858,8 @@ typedef struct vmdk_create_options {
                                     set anyway is set to this. "ddb.uuid" and "ddb.longContentID" have no other way in;
                                     without one, longContentID is random, ending in the CID. May be NULL. */
     const vmdk_io *io;         /**< May be NULL: the local file system. */
-    vmdk_progress_fn on_progress; /**< May be NULL. Called while zeros are written. */
+    vmdk_progress_fn on_progress; /**< May be NULL. Called while zeros are written, and once before the files get their
+                                       names. */
     void *user;                /**< Passed on to on_progress. */
 } vmdk_create_options;
 

@@ -10,6 +10,7 @@
 
 #include "api/boundary.h"
 #include "api/open_request.h"
+#include "format/geometry.h"
 #include "util/checked.h"
 #include "util/text.h"
 #include "util/turn_mutex.h"
@@ -78,16 +79,9 @@ std::uint32_t number_of(const Disk& disk, std::size_t link, const char* key,
 }
 
 std::uint32_t adapter_of(const Disk& disk, std::size_t link) {
-  constexpr std::pair<std::string_view, vmdk_adapter> kNames[] = {
-      {"ide", VMDK_ADAPTER_IDE},           {"buslogic", VMDK_ADAPTER_BUSLOGIC},
-      {"lsilogic", VMDK_ADAPTER_LSILOGIC}, {"legacyESX", VMDK_ADAPTER_LEGACY_ESX},
-      {"pvscsi", VMDK_ADAPTER_PVSCSI},     {"lsisas1068", VMDK_ADAPTER_LSISAS},
-      {"sata", VMDK_ADAPTER_SATA},         {"nvme", VMDK_ADAPTER_NVME}};
   std::string text;
-  if (disk.find_text(link, "ddb.adapterType", text))
-    for (const auto& [name, adapter] : kNames)
-      if (equals_nocase(text, name)) return adapter;
-  return VMDK_ADAPTER_UNKNOWN;
+  return disk.find_text(link, "ddb.adapterType", text) ? vmdk::adapter_of(text)
+                                                       : VMDK_ADAPTER_UNKNOWN;
 }
 
 // What the extents tell where the descriptor does not say.

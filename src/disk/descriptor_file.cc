@@ -91,8 +91,8 @@ void write_descriptor(FileSystem& files, Link& link, const std::string& text,
   const std::string& old = link.descriptor.text;
   if (content_id_only && text.size() == old.size()) {
     const Difference change = difference(old, text);
-    // The short and the long content ID: two small pieces.
-    constexpr std::size_t kApart = 64;
+    // The short and the long content ID: one write, unless they are far apart.
+    constexpr std::size_t kApart = 4096;
     for (std::size_t at = change.begin; at < change.end;) {
       std::size_t end = at, same = 0;
       for (std::size_t i = at; i < change.end && same < kApart; ++i) {

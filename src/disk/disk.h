@@ -115,6 +115,7 @@ class Disk final {
   void limit_changes();
   void save();
   void save_tables(void (Extent::*step)());
+  void sync(File& file);
   void sync_files();
 
   Parts parts_;  // outlives the links

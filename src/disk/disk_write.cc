@@ -83,7 +83,7 @@ void Disk::begin_change(std::uint64_t offset, std::uint64_t size, Bytes in) {
 // On stable storage before the first data: a child can never take a changed parent for its own.
 void Disk::renew_content_id() {
   edit_text(text_with_content_id(links_.front().descriptor, random_number()), true);
-  if (!is_mutant(Mutant::content_id_not_synced)) sync_files();
+  if (!is_mutant(Mutant::content_id_not_synced)) sync(*links_.front().files.front());
 }
 
 void Disk::edit_text(const std::string& text, bool content_id_only) {
@@ -94,6 +94,8 @@ void Disk::edit_text(const std::string& text, bool content_id_only) {
   } catch (Error& error) {
     poisoned_ = state.in_doubt || error.status() == VMDK_ERR_POISONED;
     error.add_place(0, UINT32_MAX, UINT64_MAX);
+    if (poisoned_ && error.status() == VMDK_ERR_NO_SPACE)
+      throw Error(VMDK_ERR_IO, error.what(), error.os_error());  // it is not that nothing happened
     if (!state.cut || poisoned_) throw;
     try {
       link.files.front()->resize(*state.cut);
@@ -134,7 +136,6 @@ void Disk::zero(std::uint64_t offset, std::uint64_t size, Zeroing how) {
   check_writable();
   if (size == 0) return;
   begin_change(offset, size, {});
-  memo_.forget(offset, size);
   const Link& link = links_.front();
   while (size > 0) {
     const Link::Slot& slot = link.slots[link.slot_at(offset)];
@@ -153,6 +154,7 @@ void Disk::zero(std::uint64_t offset, std::uint64_t size, Zeroing how) {
       if (skip != 0) continue;
     }
     piece = std::min(piece, std::max(kZeroedAtOnce, grain));
+    memo_.forget(offset, piece);  // what map() has just learned, too
     zero_piece(offset, piece, how);
     offset += piece;
     size -= piece;
@@ -178,13 +180,18 @@ void Disk::limit_changes() {
   if (parts_.tables->changes() > kMostChanges) save();
 }
 
-void Disk::sync_files() {
+void Disk::sync(File& file) {
   try {
-    for (const auto& file : links_.front().files) file->sync();
-  } catch (const Error&) {
+    file.sync();
+  } catch (const Error& error) {
     poisoned_ = true;  // the system may have dropped what it could not write
-    throw;
+    if (error.status() != VMDK_ERR_NO_SPACE) throw;
+    throw Error(VMDK_ERR_IO, error.what(), error.os_error());  // room would not help any more
   }
+}
+
+void Disk::sync_files() {
+  for (const auto& file : links_.front().files) sync(*file);
 }
 
 void Disk::save_tables(void (Extent::*step)()) {
@@ -232,6 +239,7 @@ void Disk::close() {
     sync_files();
   }
   flush();
+  if (in_use_.empty()) return;
   for (Link::Slot* slot : in_use_) slot->extent->finish();
   sync_files();
 }

@@ -100,10 +100,12 @@ void GrainTable::check_tables(const std::vector<std::uint32_t>& primary,
       refuse("grain table " + std::to_string(i) +
              " is missing in the grain directory, but its redundant copy is at sector " +
              std::to_string(copy));
-    if (own != kAbsent) places.push_back(own);
     if (copy != own && copy != kAbsent) places.push_back(copy);
     if (own != kAbsent && copy == kAbsent) uncopied_.push_back(i);
   }
+  // Mostly the copies stand in front of the others, and all are in order.
+  std::copy_if(primary.begin(), primary.end(), std::back_inserter(places),
+               [](std::uint32_t own) { return own != kAbsent; });
   if (uncopied_.size() > kMostUncopied)
     refuse(std::to_string(uncopied_.size()) + " grain tables have no redundant copy");
   if (!std::is_sorted(places.begin(), places.end())) std::sort(places.begin(), places.end());

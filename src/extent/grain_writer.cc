@@ -48,6 +48,7 @@ void GrainWriter::set_unclean(bool unclean) {
 
 void GrainWriter::mark() {
   if (marked_) return;
+  unclean_ = true;  // perhaps also if writing it fails
   if (!is_mutant(Mutant::flag_never_set)) set_unclean(true);
   marked_ = true;
   for (const std::uint64_t index : table_.uncopied()) {
@@ -138,7 +139,10 @@ void GrainWriter::write_new(std::uint64_t offset, Bytes in, const Below& below) 
     const std::uint64_t end = offset + in.size(), last = (end - 1) / grain_bytes();
     if (last > grain && below.has_data(end, end_of(last) - end))
       some = first_of(last * grain_bytes() - offset);
-    if (!free_.empty()) some = one;
+    if (!free_.empty()) {
+      const std::uint64_t again = free_neighbours(some.size() / grain_bytes());
+      some = offset == begin && again > 1 ? first_of(again * grain_bytes()) : one;
+    }
     store(grain, (offset + some.size() - 1) / grain_bytes() - grain + 1, offset - begin, some);
     offset += some.size();
     in = in.subspan(some.size());
@@ -162,7 +166,7 @@ void GrainWriter::write_filled(std::uint64_t grain, std::uint64_t offset, Bytes 
 // them is zeros.
 void GrainWriter::store(std::uint64_t grain, std::uint64_t count, std::uint64_t within, Bytes in) {
   table_.touch(grain, count);
-  if (count == 1 && !free_.empty()) return store_again(grain, within, in);
+  if (!free_.empty()) return store_again(grain, count, within, in);
   const std::uint64_t sectors = count * table_.layout().grain_sectors;
   const std::uint64_t sector = take(sectors);
   if (is_mutant(Mutant::tables_before_grains)) {
@@ -178,15 +182,31 @@ void GrainWriter::store(std::uint64_t grain, std::uint64_t count, std::uint64_t 
   end_ = sector + sectors;
 }
 
-// In the place of a freed grain, where anything may stand.
-void GrainWriter::store_again(std::uint64_t grain, std::uint64_t within, Bytes in) {
-  Buffer whole(static_cast<std::size_t>(grain_bytes()));
-  const MutableBytes bytes = whole.first(whole.size());
-  std::memset(bytes.data(), 0, bytes.size());
-  if (!in.empty()) std::memcpy(bytes.data() + within, in.data(), in.size());
-  file_.write_at(free_.back() * kSectorSize, bytes);
-  table_.set(grain, 1, free_.back());
-  free_.pop_back();
+// How many freed grains, at most so many, lie side by side at the end of the list.
+std::uint64_t GrainWriter::free_neighbours(std::uint64_t most) const noexcept {
+  std::uint64_t count = 1;
+  for (auto at = free_.rbegin(); count < most && at + 1 != free_.rend(); ++at, ++count)
+    if (at[1] + table_.layout().grain_sectors != at[0]) break;
+  return count;
+}
+
+// In the place of freed grains, where anything may stand: several are written whole, and one that
+// is not is filled with zeros.
+void GrainWriter::store_again(std::uint64_t grain, std::uint64_t count, std::uint64_t within,
+                              Bytes in) {
+  const std::uint32_t sector = free_[free_.size() - static_cast<std::size_t>(count)];
+  Buffer whole;
+  Bytes bytes = in;
+  if (in.size() != count * grain_bytes()) {
+    whole = Buffer(static_cast<std::size_t>(grain_bytes()));
+    const MutableBytes filled = whole.first(whole.size());
+    std::memset(filled.data(), 0, filled.size());
+    if (!in.empty()) std::memcpy(filled.data() + within, in.data(), in.size());
+    bytes = filled;
+  }
+  file_.write_at(sector * kSectorSize, bytes);
+  table_.set(grain, count, sector);
+  free_.resize(free_.size() - static_cast<std::size_t>(count));
 }
 
 // -- Zeros
@@ -261,7 +281,7 @@ void GrainWriter::before_sync() {
 }
 
 void GrainWriter::saved() {
-  table_.changes().clear();
+  table_.changes().forget();
   std::sort(freed_.begin(), freed_.end());
   const std::uint64_t step = table_.layout().grain_sectors;
   while (!freed_.empty()) {
@@ -278,7 +298,7 @@ void GrainWriter::saved() {
 }
 
 void GrainWriter::finish() {
-  if (!marked_) return;
+  if (!marked_ && unclean_ == facts_.unclean) return;
   if (taken_ && file_.size() > end_ * kSectorSize) file_.resize(end_ * kSectorSize);
   if (unclean_) set_unclean(false);
   marked_ = false;

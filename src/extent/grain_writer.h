@@ -52,7 +52,8 @@ class GrainWriter final {
   void write_new(std::uint64_t offset, Bytes in, const Below& below);
   void write_filled(std::uint64_t grain, std::uint64_t offset, Bytes in, const Below& below);
   void store(std::uint64_t grain, std::uint64_t count, std::uint64_t within, Bytes in);
-  void store_again(std::uint64_t grain, std::uint64_t within, Bytes in);
+  std::uint64_t free_neighbours(std::uint64_t most) const noexcept;
+  void store_again(std::uint64_t grain, std::uint64_t count, std::uint64_t within, Bytes in);
   void zero_stored(const GrainRun& run, std::uint64_t grain, std::uint64_t offset,
                    std::uint64_t size, const Below& below, bool give_back);
   void zero_absent(std::uint64_t grain, std::uint64_t offset, std::uint64_t size,

@@ -75,7 +75,7 @@ void TableChanges::write_last() {
   write_places(places);
 }
 
-void TableChanges::clear() noexcept {
+void TableChanges::forget() noexcept {
   cache_.note_changes(-static_cast<std::ptrdiff_t>(sectors_.size()));
   sectors_.clear();
 }

@@ -27,7 +27,7 @@ class TableChanges final : public File {
 
   TableChanges(File& file, TableCache& cache, std::uint32_t number)
       : file_(file), cache_(cache), number_(number) {}
-  ~TableChanges() override { clear(); }
+  ~TableChanges() override { forget(); }
 
   // The sector of that number, to be changed with set(); read from the file the first time.
   Sector& touch(std::uint64_t sector, std::uint64_t twin, bool last);
@@ -37,11 +37,11 @@ class TableChanges final : public File {
   bool empty() const noexcept { return sectors_.empty(); }
   bool has_last() const noexcept;
 
-  // Writes all changes but the last ones, twins first; then those. They stay until clear().
+  // Writes all changes but the last ones, twins first; then those. They stay until forget().
   void write();
   void write_last();
   // They are durable.
-  void clear() noexcept;
+  void forget() noexcept;
 
   void read_at(std::uint64_t offset, MutableBytes out) const override;
   std::uint64_t size() const override { return file_.size(); }

@@ -16,9 +16,18 @@ namespace {
 
 class CallbackFile final : public File {
  public:
-  CallbackFile(const vmdk_io& io, void* handle, std::string name)
-      : io_(io), handle_(handle), name_(std::move(name)) {}
-  ~CallbackFile() override { io_.close(io_.user, handle_); }
+  CallbackFile(const vmdk_io& io, std::string name) : io_(io), name_(std::move(name)) {}
+  ~CallbackFile() override {
+    if (opened_) io_.close(io_.user, handle_);
+  }
+
+  // Returns 0 or an errno value. `name` is the one to open it by.
+  int open(const std::string& name, std::uint32_t flags) {
+    const int error = io_.open(io_.user, name.c_str(), flags, &handle_);
+    opened_ = error == 0;
+    unsynced_ = (flags & VMDK_FILE_WRITE) != 0;
+    return error;
+  }
 
   void learn_size() {
     std::uint64_t size = 0;
@@ -68,9 +77,10 @@ class CallbackFile final : public File {
   }
 
   vmdk_io io_;
-  void* handle_;
+  void* handle_ = nullptr;
   std::string name_;
   std::atomic<std::uint64_t> size_{0};
+  bool opened_ = false;
   bool unsynced_ = false;
 };
 
@@ -78,13 +88,13 @@ class CallbackFile final : public File {
 class CallbackNewFile final : public NewFile {
  public:
   CallbackNewFile(const vmdk_io& io, const std::string& name)
-      : io_(io), name_(name), current_(io.rename ? name + ".new-" + hex8(random_number()) : name) {
-    void* handle = nullptr;
-    const int error =
-        io_.open(io_.user, current_.c_str(), VMDK_FILE_WRITE | VMDK_FILE_CREATE, &handle);
+      : io_(io),
+        name_(name),
+        current_(io.rename ? name + ".new-" + hex8(random_number()) : name),
+        file_(std::make_unique<CallbackFile>(io_, name_)) {
+    const int error = file_->open(current_, VMDK_FILE_WRITE | VMDK_FILE_CREATE);
     if (error != 0) throw_os_error(name_, "cannot be created", error);
     there_ = true;
-    file_ = std::make_unique<CallbackFile>(io_, handle, name_);
   }
   ~CallbackNewFile() override {
     file_.reset();
@@ -126,12 +136,10 @@ CallbackFileSystem::CallbackFileSystem(const vmdk_io& io, bool any_path, FileUse
 }
 
 std::unique_ptr<File> CallbackFileSystem::try_open(const std::string& name, FileUse use) const {
-  void* handle = nullptr;
-  const int error =
-      io_.open(io_.user, name.c_str(), use == FileUse::write ? VMDK_FILE_WRITE : 0, &handle);
+  auto file = std::make_unique<CallbackFile>(io_, name);
+  const int error = file->open(name, use == FileUse::write ? VMDK_FILE_WRITE : 0);
   if (error == ENOENT) return nullptr;
   if (error != 0) throw_os_error(name, "cannot be opened", error);
-  auto file = std::make_unique<CallbackFile>(io_, handle, name);
   file->learn_size();
   return file;
 }
@@ -179,7 +187,7 @@ void CallbackFileSystem::replace(std::unique_ptr<File>& file, Bytes content) {
 std::string CallbackFileSystem::path_between(const std::string& from, const std::string& to) {
   const std::string home(dir_name(from)), there(dir_name(to));
   if (home == there) return std::string(base_name(to));
-  if (is_absolute(from) != is_absolute(to)) return to;
+  if (is_absolute(from) != is_absolute(to)) return normalize("/" + to);
   const std::string path = below(normalize("/" + home), normalize("/" + to));
   return path.empty() ? normalize("/" + to) : path;
 }

@@ -49,8 +49,9 @@ class File {
   virtual void write_at(std::uint64_t offset, Bytes in);
   // Extends with zeros or cuts off.
   virtual void resize(std::uint64_t size);
-  // Returns when all that was written is on stable storage. Costs nothing if nothing was written
-  // since the last time.
+  // Returns when all that was written is on stable storage: by us, and the first time by others
+  // before us, whose writes a crash of theirs may have left in the system's memory. Costs nothing if
+  // nothing was written since the last time.
   virtual void sync() {}
   // Makes bytes inside the file read as zero: `punch` gives their space back, `clear` keeps it.
   // Both return false, and have done nothing, where the host cannot do it so.

@@ -94,7 +94,8 @@ PosixFile::PosixFile(DescriptorPool& pool, PosixWay way, std::string name, Uniqu
       size_(size),
       stored_(S_ISBLK(st.st_mode) ? size : static_cast<std::uint64_t>(st.st_blocks) * 512),
       use_(use),
-      is_device_(S_ISBLK(st.st_mode)) {
+      is_device_(S_ISBLK(st.st_mode)),
+      unsynced_(use == FileUse::write) {
   const std::lock_guard lock(pool_.mutex_);
   resident_ = pool_.resident_ < pool_.most_;
   if (resident_) {

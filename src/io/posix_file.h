@@ -113,9 +113,9 @@ class PosixFile final : public File {
   std::uint64_t stored_;
   FileUse use_;
   bool is_device_;
+  bool unsynced_;
   bool resident_ = false;
   bool locked_ = false;
-  bool unsynced_ = false;
   unsigned refused_ = 0;  // ways of allocate() that the file system does not have
 };
 

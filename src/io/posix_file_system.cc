@@ -64,7 +64,8 @@ int sync_names(const std::string& name) {
   return 0;
 }
 
-// By the descriptor where the system has it so, else through /proc. Returns 0 or an errno value.
+// Names a file that has none. (To do it by the descriptor alone takes a privilege.) Returns 0 or an
+// errno value.
 int link_unnamed(int fd, int directory, const std::string& name) {
   const std::string path = "/proc/self/fd/" + std::to_string(fd);
   return ::linkat(AT_FDCWD, path.c_str(), directory, name.c_str(), AT_SYMLINK_FOLLOW) == 0 ? 0
@@ -196,8 +197,10 @@ void PosixFileSystem::respect_vmware(const PosixWay& way, const std::string& sho
 const PosixDirectory& PosixFileSystem::home_of(const std::string& name) {
   if (name.empty()) throw Error(VMDK_ERR_NOT_FOUND, "the name of the file is empty");
   const std::string directory(dir_name(name));
+  for (const PosixDirectory& known : directories_)
+    if (known.path == directory) return known;
   UniqueFd fd(::open(directory.empty() ? "." : directory.c_str(), kLookFlags | O_DIRECTORY));
-  if (!fd.ok()) throw_os_error(name, "cannot be opened", errno);
+  if (!fd.ok()) throw_os_error(name, "its directory cannot be opened", errno);
   return add_directory(std::move(fd), directory);
 }
 
@@ -274,27 +277,25 @@ std::vector<std::string> PosixFileSystem::siblings(const File& from) {
 // Has no name until it is published, where the host can make such files, else a temporary one.
 class PosixFileSystem::New final : public NewFile {
  public:
-  New(PosixFileSystem& files, const PosixDirectory& home, const std::string& shown, bool unnamed)
-      : home_(home), name_(base_name(shown)), shown_(shown) {
+  New(const PosixDirectory& home, const std::string& shown)
+      : home_(home), name_(base_name(shown)), shown_(shown) {}
+
+  void make(PosixFileSystem& files, bool unnamed) {
     UniqueFd fd;
-    if (unnamed) {
-      fd = UniqueFd(::openat(home.fd.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666));
-    }
+    if (unnamed) fd = UniqueFd(::openat(home_.fd.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666));
     if (!fd.ok()) {
-      current_ = temporary_name(name_);
-      fd = UniqueFd(::openat(home.fd.get(), current_.c_str(),
+      std::string name = temporary_name(name_);
+      fd = UniqueFd(::openat(home_.fd.get(), name.c_str(),
                              O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR | O_CLOEXEC, 0666));
-      if (!fd.ok()) {
-        current_.clear();
-        throw_os_error(shown, "cannot be created", errno);
-      }
+      if (!fd.ok()) throw_os_error(shown_, "cannot be created", errno);
+      current_ = std::move(name);
     }
     struct stat st {};
-    if (::fstat(fd.get(), &st) != 0) throw_os_error(shown, "cannot be created", errno);
-    if (files.policy_.locks) lock_file(fd.get(), shown, FileUse::write);
-    file_ = std::make_unique<PosixFile>(files.pool_,
-                                        PosixWay{&home, current_.empty() ? name_ : current_, false},
-                                        shown, std::move(fd), st, 0, FileUse::write);
+    if (::fstat(fd.get(), &st) != 0) throw_os_error(shown_, "cannot be created", errno);
+    if (files.policy_.locks) lock_file(fd.get(), shown_, FileUse::write);
+    file_ = std::make_unique<PosixFile>(
+        files.pool_, PosixWay{&home_, current_.empty() ? name_ : current_, false}, shown_,
+        std::move(fd), st, 0, FileUse::write);
   }
   ~New() override {
     file_.reset();
@@ -330,22 +331,25 @@ std::unique_ptr<NewFile> PosixFileSystem::create(const std::string& name) {
     throw_os_error(name, "cannot be created", EISDIR);
   struct stat st {};
   if (::fstatat(home.fd.get(), last.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0)
-    throw_os_error(name, "cannot be created", EEXIST);
-  return std::make_unique<New>(*this, home, name, policy_.unnamed_files);
+    throw Error(VMDK_ERR_EXISTS, name + ": cannot be created: " + text_of_errno(EEXIST), EEXIST)
+        .with_hint("existing files are never replaced");
+  auto made = std::make_unique<New>(home, name);
+  made->make(*this, policy_.unnamed_files && ::access("/proc/self/fd", X_OK) == 0);
+  return made;
 }
 
 void PosixFileSystem::replace(std::unique_ptr<File>& file, Bytes content) {
   auto& old = static_cast<PosixFile&>(*file);
   // Where it really is: its name may be that of a link.
-  const std::string path = old.real_path();
+  const std::string real = old.real_path(), &path = real.empty() ? old.name() : real;
   const PosixDirectory& home = home_of(path);
   const std::string last(base_name(path));
   struct stat st {
   }, now{};
   if (::fstatat(home.fd.get(), last.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0)
     throw_os_error(old.name(), "cannot be replaced", errno);
-  New fresh(*this, home, path, false);
-  if (fresh.current().empty()) throw_os_error(old.name(), "cannot be replaced", EIO);
+  New fresh(home, path);
+  fresh.make(*this, false);
   {
     const UniqueFd fd(
         ::openat(home.fd.get(), fresh.current().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
@@ -364,11 +368,11 @@ void PosixFileSystem::replace(std::unique_ptr<File>& file, Bytes content) {
   UniqueFd fd = fresh.take()->release();
   auto replaced = std::make_unique<PosixFile>(pool_, old.way(), old.name(), std::move(fd), now,
                                               content.size(), FileUse::write);
-  if (::renameat(home.fd.get(), fresh.current().c_str(), home.fd.get(), last.c_str()) != 0)
-    throw_os_error(old.name(), "cannot be replaced", errno);
-  fresh.keep();
   if (policy_.locks) replaced->note_lock();
   const std::string name = old.name();
+  if (::renameat(home.fd.get(), fresh.current().c_str(), home.fd.get(), last.c_str()) != 0)
+    throw_os_error(name, "cannot be replaced", errno);
+  fresh.keep();
   file = std::move(replaced);
   if (const int error = sync_names(path); error != 0)
     throw Error(VMDK_ERR_POISONED,
@@ -384,10 +388,13 @@ void PosixFileSystem::sync_directory(const std::string& name) {
 std::string PosixFileSystem::path_between(const std::string& from, const std::string& to) {
   const std::string home = home_of(from).real_path, there = home_of(to).real_path;
   const std::string last(base_name(to));
-  if (home == there) return last;
   const std::string path = there == "/" ? "/" + last : there + "/" + last;
-  const std::string rest = below(home, path);
-  return rest.empty() ? path : rest;
+  const std::string rest = home == there ? last : below(home, path);
+  // The name may be that of a link, which is good as long as it stays inside.
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(to.c_str(), nullptr),
+                                                         &std::free);
+  if (!rest.empty() && (!real || !below(home, real.get()).empty())) return rest;
+  return real ? real.get() : path;
 }
 
 }  // namespace vmdk

@@ -342,7 +342,7 @@ static void parents(void** state) {
 
 static void options_without_meaning(void** state) {
   const char* path = put_flat_disk(*state, "disk.vmdk", "disk-flat.vmdk", 1);
-  static const uint32_t unknown[] = {0x1, 0x4, 0x10, 0x80000000u};
+  static const uint32_t unknown[] = {0x10, 0x20, 0x80000000u};
   vmdk_open_options options;
   size_t i;
 
@@ -351,6 +351,9 @@ static void options_without_meaning(void** state) {
     options.flags = unknown[i] | VMDK_OPEN_RECOVER;
     assert_status(try_open(path, &options), VMDK_ERR_UNSUPPORTED);
   }
+  options = default_options();
+  options.flags = VMDK_OPEN_WRITE | VMDK_OPEN_RECOVER;
+  assert_status(try_open(path, &options), VMDK_ERR_INVALID_ARGUMENT);
   options = default_options();
   options.flags = VMDK_OPEN_NO_PARENT | VMDK_OPEN_RECOVER;
   assert_ok(try_open(path, &options));

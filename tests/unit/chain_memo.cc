@@ -215,7 +215,7 @@ void test_model() {
       const unit::Row row(std::string(shape.what) + ", " + unit::show(round));
       std::vector<Link> links = make_chain(random, shape);
       const std::vector<std::byte> model = model_of(links);
-      const Disk disk({}, std::move(links));
+      const Disk disk({}, std::move(links), false, {1 << 20, 1024});
       CHECK_EQ(disk.capacity(), model.size());
       CHECK(read_holds(disk, model, 0, model.size()));
       std::uint64_t near = 0;
@@ -243,7 +243,7 @@ void test_sectors() {
     const unit::Row row(shape.what);
     std::vector<Link> links = make_chain(random, shape);
     const std::vector<std::byte> model = model_of(links);
-    const Disk disk({}, std::move(links));
+    const Disk disk({}, std::move(links), false, {1 << 20, 1024});
     int wrong = 0;
     for (std::uint64_t at = model.size(); at > 0; at -= 512)
       wrong += read_holds(disk, model, at - 512, 512) ? 0 : 1;
@@ -270,7 +270,7 @@ void test_end_within_cell() {
       links[i].slots[0].extent = std::make_unique<ModelExtent>(kCell, size, grains, i);
     }
     const std::vector<std::byte> model = model_of(links);
-    const Disk disk({}, std::move(links));
+    const Disk disk({}, std::move(links), false, {1 << 20, 1024});
     for (int round = 0; round < 2; ++round)
       for (std::uint64_t at = 4 * kCell; at > 3 * kCell; at -= 512)
         CHECK(read_holds(disk, model, at - 512, 512));
@@ -289,7 +289,7 @@ void test_asks_once() {
     extents.push_back(extent.get());
     links[i].slots[0].extent = std::move(extent);
   }
-  const Disk disk({}, std::move(links));
+  const Disk disk({}, std::move(links), false, {1 << 20, 1024});
   std::array<std::byte, 512> bytes;
   const auto asked = [&] {
     int sum = 0;
@@ -308,7 +308,7 @@ void test_threads() {
   const Shape shape = shapes()[11];
   std::vector<Link> links = make_chain(random, shape);
   const std::vector<std::byte> model = model_of(links);
-  const Disk disk({}, std::move(links));
+  const Disk disk({}, std::move(links), false, {1 << 20, 1024});
   std::atomic<int> wrong{0};
   const auto reader = [&](std::uint64_t seed) {
     unit::Random own(seed);
@@ -327,7 +327,7 @@ void test_threads() {
 void test_range() {
   unit::Random random(22);
   std::vector<Link> links = make_chain(random, shapes()[1]);
-  const Disk disk({}, std::move(links));
+  const Disk disk({}, std::move(links), false, {1 << 20, 1024});
   std::array<std::byte, 16> bytes;
   const std::uint64_t end = disk.capacity();
   for (const std::uint64_t offset : {end - 15, end, end + 1, UINT64_MAX - 8, UINT64_MAX}) {

@@ -91,6 +91,51 @@ void test_values() {
   }
 }
 
+void test_encode() {
+  auto data = good();
+  const auto same = [&] {
+    const auto encoded = CowdHeader::decode("a", data).encode();
+    return std::equal(encoded.begin(), encoded.end(), data.begin(), data.end());
+  };
+  CHECK(same());
+  unit::store_le<std::uint32_t>(data, 12, 0xfedcba98);
+  unit::store_le<std::uint32_t>(data, 16, 2048);
+  unit::store_le<std::uint32_t>(data, 20, 0xffffffff);
+  unit::store_le<std::uint32_t>(data, 24, 0x89abcdef);
+  unit::store_le<std::uint32_t>(data, 28, 0x76543210);
+  unit::store_le<std::uint32_t>(data, 1648, 1);
+  CHECK(same());
+}
+
+// All tables stand between directory and first grain.
+void test_new_header() {
+  const struct {
+    std::uint32_t capacity, grain, entries, free;
+  } cases[] = {
+      {1, 1, 1, 4 + 1 + 32},
+      {4096, 1, 1, 4 + 1 + 32},
+      {4097, 1, 2, 4 + 1 + 64},
+      {1, 128, 1, 128},
+      {4096 * 128 + 1, 128, 2, 128},
+      {128 * 4096, 1, 128, 4 + 1 + 128 * 32},
+      {129 * 4096, 1, 129, 4 + 2 + 129 * 32},
+      {UINT32_MAX, 1, 1 << 20, 4 + 8192 + (32 << 20)},
+      {UINT32_MAX, 2048, 512, 18432},
+  };
+  for (const auto& c : cases) {
+    const unit::Row row(unit::show(c.capacity) + " sectors in grains of " + unit::show(c.grain));
+    const auto header = vmdk::new_cowd_header(c.capacity, c.grain);
+    CHECK(header.has_value());
+    if (!header) continue;
+    CHECK_EQ(header->capacity, c.capacity);
+    CHECK_EQ(header->grain_sectors, c.grain);
+    CHECK_EQ(header->gd_sector, 4u);
+    CHECK_EQ(header->gd_entries, c.entries);
+    CHECK_EQ(header->free_sector, c.free);
+    CHECK(!header->unclean);
+  }
+}
+
 void test_random_bytes() {
   unit::Random random(10);
   std::size_t decoded = 0;
@@ -116,6 +161,7 @@ void test_random_bytes() {
 
 int main() {
   const CMUnitTest tests[] = {UNIT_TEST(test_fields), UNIT_TEST(test_values),
+                              UNIT_TEST(test_encode), UNIT_TEST(test_new_header),
                               UNIT_TEST(test_random_bytes)};
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

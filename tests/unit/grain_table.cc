@@ -56,14 +56,14 @@ struct Image {
     return static_cast<std::uint32_t>(kFirst + n * kGrain);
   }
 
-  unit::MemoryFile file;
+  mutable unit::MemoryFile file;  // tables take one that can be written
   GrainLayout layout;
 };
 
 struct Reader {
   explicit Reader(const Image& image, bool recover = false) : Reader(image, image.file, recover) {}
-  Reader(const Image& image, const vmdk::File& file, bool recover)
-      : table(file, image.layout, {cache, messages.reporter(), recover}) {}
+  Reader(const Image& image, vmdk::File& file, bool recover)
+      : table(file, image.layout, {cache, messages.reporter(), recover, 64 << 20}) {}
 
   unit::Messages messages;
   vmdk::TableCache cache{0};

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
-// io/posix_file: real files, under both path policies and both ways of resolving names, and with
-// fewer descriptors than files.
-#include "io/posix_file.h"
-
+// io/posix_file_system: real files, under both path policies and both ways of resolving names, and
+// with fewer descriptors than files.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -13,10 +11,12 @@
 #include "../support/unit_check.h"
 #include "../support/unit_files.h"
 #include "../support/unit_tree.h"
+#include "io/posix_file_system.h"
 
 namespace {
 
 using vmdk::File;
+using vmdk::FileUse;
 using vmdk::PathPolicy;
 using vmdk::PosixFileSystem;
 using vmdk::Resolver;
@@ -40,7 +40,7 @@ void test_open_and_read() {
   tree.link("link", "disk.vmdk");
   tree.link("dangling", "missing");
   PosixFileSystem files({});
-  const auto file = files.open(tree.at("disk.vmdk"));
+  const auto file = files.open(tree.at("disk.vmdk"), FileUse::read);
   CHECK_EQ(file->name(), tree.at("disk.vmdk"));
   CHECK_EQ(file->size(), 10u);
   CHECK_EQ(content(*file), "0123456789");
@@ -72,22 +72,26 @@ void test_open_and_read() {
     else
       CHECK_EQ(text, std::string(r.size, '?'));
   }
-  CHECK_EQ(files.open(tree.at("empty"))->size(), 0u);
+  CHECK_EQ(files.open(tree.at("empty"), FileUse::read)->size(), 0u);
 
   // The caller may go through links; it is the same file then.
-  const auto linked = files.open(tree.at("link"));
+  const auto linked = files.open(tree.at("link"), FileUse::read);
   CHECK_EQ(content(*linked), "0123456789");
   CHECK(linked->identity() == file->identity());
-  CHECK(files.open(tree.at("empty"))->identity() != file->identity());
+  CHECK(files.open(tree.at("empty"), FileUse::read)->identity() != file->identity());
 
-  CHECK_EQ(unit::outcome_of([&] { files.open(""); }).status, VMDK_ERR_NOT_FOUND);
-  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("missing")); }).status, VMDK_ERR_NOT_FOUND);
-  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("missing/disk.vmdk")); }).status,
+  CHECK_EQ(unit::outcome_of([&] { files.open("", FileUse::read); }).status, VMDK_ERR_NOT_FOUND);
+  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("missing"), FileUse::read); }).status,
            VMDK_ERR_NOT_FOUND);
-  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("disk.vmdk/x")); }).status,
+  CHECK_EQ(
+      unit::outcome_of([&] { files.open(tree.at("missing/disk.vmdk"), FileUse::read); }).status,
+      VMDK_ERR_NOT_FOUND);
+  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("disk.vmdk/x"), FileUse::read); }).status,
            VMDK_ERR_NOT_FOUND);
-  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("dangling")); }).status, VMDK_ERR_NOT_FOUND);
-  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("missing")); }).os_error, ENOENT);
+  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("dangling"), FileUse::read); }).status,
+           VMDK_ERR_NOT_FOUND);
+  CHECK_EQ(unit::outcome_of([&] { files.open(tree.at("missing"), FileUse::read); }).os_error,
+           ENOENT);
 }
 
 // What is no file is refused without being opened: opening a FIFO would wait for a writer.
@@ -109,23 +113,26 @@ void test_no_regular_file() {
   for (const bool any : {false, true}) {
     for (const Resolver resolver : {Resolver::automatic, Resolver::walk}) {
       PosixFileSystem files({any, {}, 128, resolver});
-      const auto disk = files.open(tree.at("disk.vmdk"));
+      const auto disk = files.open(tree.at("disk.vmdk"), FileUse::read);
       const std::pair<const char*, const char*> odd[] = {
           {"dir", "a directory"},    {"fifo", "a FIFO"},     {"to-fifo", "a FIFO"},
           {"to-dir", "a directory"}, {"socket", "a socket"},
       };
       for (const auto& [name, what] : odd) {
         const unit::Row row(name);
-        const auto named = unit::outcome_of([&, n = name] { files.open_named(*disk, n); });
+        const auto named =
+            unit::outcome_of([&, n = name] { files.open_named(*disk, n, FileUse::read); });
         CHECK_EQ(named.status, VMDK_ERR_PATH_DENIED);
         CHECK_HAS(named.message, what);
-        const auto opened = unit::outcome_of([&, n = name] { files.open(tree.at(n)); });
+        const auto opened =
+            unit::outcome_of([&, n = name] { files.open(tree.at(n), FileUse::read); });
         CHECK_EQ(opened.status, VMDK_ERR_NOT_VMDK);
         CHECK_HAS(opened.message, what);
       }
-      CHECK_EQ(unit::outcome_of([&] { files.open_named(*disk, "to-null"); }).status,
+      CHECK_EQ(unit::outcome_of([&] { files.open_named(*disk, "to-null", FileUse::read); }).status,
                VMDK_ERR_PATH_DENIED);
-      CHECK_EQ(unit::outcome_of([&] { files.open("/dev/null"); }).status, VMDK_ERR_NOT_VMDK);
+      CHECK_EQ(unit::outcome_of([&] { files.open("/dev/null", FileUse::read); }).status,
+               VMDK_ERR_NOT_VMDK);
     }
   }
 }
@@ -140,7 +147,8 @@ void check_names(PosixFileSystem& files, const File& from, const std::vector<Nam
   for (const Named& c : names) {
     const unit::Row row(unit::show(c.name));
     std::unique_ptr<File> file;
-    const auto result = unit::outcome_of([&] { file = files.open_named(from, c.name); });
+    const auto result =
+        unit::outcome_of([&] { file = files.open_named(from, c.name, FileUse::read); });
     CHECK_EQ(result.status, c.status);
     CHECK_EQ(file != nullptr, c.content != nullptr);
     if (file && c.content != nullptr) CHECK_EQ(content(*file), c.content);
@@ -171,7 +179,7 @@ void test_beneath(Resolver resolver) {
   policy.resolver = resolver;
   {
     PosixFileSystem files(policy);
-    const auto disk = files.open(tree.at("top/disk.vmdk"));
+    const auto disk = files.open(tree.at("top/disk.vmdk"), FileUse::read);
     check_names(files, *disk,
                 {{"data", "data"},
                  {"./data", "data"},
@@ -213,7 +221,7 @@ void test_beneath(Resolver resolver) {
                  {"/proc/self/environ", nullptr, kDenied}});
 
     // What lies in a directory below names what is below it, and what is below the first one.
-    const auto sub = files.open_named(*disk, "sub/data");
+    const auto sub = files.open_named(*disk, "sub/data", FileUse::read);
     if (CHECK(sub != nullptr)) {
       check_names(files, *sub,
                   {{"data", "sub data"},
@@ -225,14 +233,15 @@ void test_beneath(Resolver resolver) {
                    {"../to-beside/data", nullptr, kDenied}});
       CHECK_EQ(files.siblings(*sub), std::vector<std::string>({".", "..", "data", "deep"}));
     }
-    const auto denied = unit::outcome_of([&] { files.open_named(*disk, "../beside/data"); });
+    const auto denied =
+        unit::outcome_of([&] { files.open_named(*disk, "../beside/data", FileUse::read); });
     CHECK_HAS(denied.hint, tree.at("beside"));
     CHECK_HAS(denied.message, "../beside/data");
   }
   policy.roots = {tree.at("beside")};
   {
     PosixFileSystem files(policy);
-    const auto disk = files.open(tree.at("top/disk.vmdk"));
+    const auto disk = files.open(tree.at("top/disk.vmdk"), FileUse::read);
     check_names(files, *disk,
                 {{"../beside/data", "data beside"},
                  {"../beside/sub/data", "sub data beside"},
@@ -243,7 +252,7 @@ void test_beneath(Resolver resolver) {
                  {"../beside/../far/data", nullptr, kDenied},
                  {"to-beside/data", nullptr, kDenied},
                  {"data", "data"}});
-    const auto beside = files.open_named(*disk, "../beside/sub/data");
+    const auto beside = files.open_named(*disk, "../beside/sub/data", FileUse::read);
     if (CHECK(beside != nullptr))
       check_names(
           files, *beside,
@@ -255,7 +264,7 @@ void test_beneath(Resolver resolver) {
   policy.any_path = true;
   {
     PosixFileSystem files(policy);
-    const auto disk = files.open(tree.at("top/disk.vmdk"));
+    const auto disk = files.open(tree.at("top/disk.vmdk"), FileUse::read);
     check_names(files, *disk,
                 {{"data", "data"},
                  {"to-beside/data", "data beside"},
@@ -283,14 +292,17 @@ void test_neighbours(Resolver resolver) {
   tree.link("top/here", ".");
   tree.link("top/sub/up", "..");
   PosixFileSystem files({false, {}, 128, resolver});
-  const auto disk = files.open(tree.at("top/disk.vmdk"));
+  const auto disk = files.open(tree.at("top/disk.vmdk"), FileUse::read);
   for (const char* name :
        {"base.vmdk", "./base.vmdk", "././base.vmdk", "here/base.vmdk", "sub/up/base.vmdk"}) {
     const unit::Row row(name);
     std::unique_ptr<File> base, data;
-    CHECK_EQ(unit::outcome_of([&] { base = files.open_named(*disk, name); }).message, "");
+    CHECK_EQ(unit::outcome_of([&] { base = files.open_named(*disk, name, FileUse::read); }).message,
+             "");
     if (!CHECK(base != nullptr)) continue;
-    CHECK_EQ(unit::outcome_of([&] { data = files.open_named(*base, "data"); }).message, "");
+    CHECK_EQ(
+        unit::outcome_of([&] { data = files.open_named(*base, "data", FileUse::read); }).message,
+        "");
     if (CHECK(data != nullptr)) CHECK_EQ(content(*data), "data");
     CHECK_EQ(unit::outcome_of([&] { CHECK(files.siblings(*base).size() >= 3); }).message, "");
   }
@@ -307,10 +319,10 @@ void test_directory_replaced() {
   tree.file("other/data", "bad");
   for (const Resolver resolver : {Resolver::automatic, Resolver::walk}) {
     PosixFileSystem files({false, {}, 128, resolver});
-    const auto disk = files.open(tree.at("top/disk.vmdk"));
+    const auto disk = files.open(tree.at("top/disk.vmdk"), FileUse::read);
     tree.rename("top", "aside");
     tree.rename("other", "top");
-    const auto data = files.open_named(*disk, "data");
+    const auto data = files.open_named(*disk, "data", FileUse::read);
     if (CHECK(data != nullptr)) CHECK_EQ(content(*data), "good");
     tree.rename("top", "other");
     tree.rename("aside", "top");
@@ -328,10 +340,10 @@ void test_rotation(Resolver resolver) {
   const int before = count_descriptors();
   {
     PosixFileSystem files({false, {}, kMost, resolver});
-    const auto disk = files.open(tree.at("disk.vmdk"));
+    const auto disk = files.open(tree.at("disk.vmdk"), FileUse::read);
     std::vector<std::unique_ptr<File>> parts;
     for (std::size_t i = 0; i < kFiles; ++i)
-      parts.push_back(files.open_named(*disk, "dir/part " + std::to_string(i)));
+      parts.push_back(files.open_named(*disk, "dir/part " + std::to_string(i), FileUse::read));
     constexpr int kDirectories = 2;
     CHECK(count_descriptors() - before <= static_cast<int>(kMost) + kDirectories);
     std::atomic<int> wrong{0};
@@ -370,9 +382,10 @@ void test_replaced() {
   tree.file("disk.vmdk", "disk");
   for (int i = 0; i < 12; ++i) tree.file("part" + std::to_string(i), "old " + std::to_string(i));
   PosixFileSystem files({false, {}, 4, Resolver::automatic});  // two stay open, two take turns
-  const auto disk = files.open(tree.at("disk.vmdk"));
+  const auto disk = files.open(tree.at("disk.vmdk"), FileUse::read);
   std::vector<std::unique_ptr<File>> parts;
-  for (int i = 0; i < 12; ++i) parts.push_back(files.open_named(*disk, "part" + std::to_string(i)));
+  for (int i = 0; i < 12; ++i)
+    parts.push_back(files.open_named(*disk, "part" + std::to_string(i), FileUse::read));
   for (int i = 0; i < 12; ++i) {
     tree.file("new", "new " + std::to_string(i));
     if (i % 2 == 0)
@@ -403,7 +416,7 @@ void test_shrunk() {
   const unit::Tree tree;
   tree.file("disk.vmdk", std::string(10000, 'x'));
   PosixFileSystem files({});
-  const auto disk = files.open(tree.at("disk.vmdk"));
+  const auto disk = files.open(tree.at("disk.vmdk"), FileUse::read);
   CHECK_EQ(::truncate(tree.at("disk.vmdk").c_str(), 5000), 0);
   CHECK_EQ(disk->size(), 10000u);
   std::array<std::byte, 100> bytes;
@@ -421,14 +434,14 @@ void test_identity() {
   tree.link("to-data", "sub/data");
   CHECK_EQ(::link(tree.at("sub/data").c_str(), tree.at("hard").c_str()), 0);
   PosixFileSystem files({});
-  const auto disk = files.open(tree.at("disk.vmdk"));
-  const auto data = files.open_named(*disk, "sub/data");
+  const auto disk = files.open(tree.at("disk.vmdk"), FileUse::read);
+  const auto data = files.open_named(*disk, "sub/data", FileUse::read);
   for (const char* same : {"to-data", "hard", "./sub/../sub/data", "sub//data"}) {
     const unit::Row row(same);
-    const auto other = files.open_named(*disk, same);
+    const auto other = files.open_named(*disk, same, FileUse::read);
     if (CHECK(other != nullptr)) CHECK(other->identity() == data->identity());
   }
-  CHECK(files.open_named(*disk, "sub/copy")->identity() != data->identity());
+  CHECK(files.open_named(*disk, "sub/copy", FileUse::read)->identity() != data->identity());
   CHECK(disk->identity() != data->identity());
 }
 
@@ -439,7 +452,7 @@ void test_siblings() {
   tree.file("A", "");
   tree.directory("dir");
   PosixFileSystem files({});
-  const auto disk = files.open(tree.at("disk.vmdk"));
+  const auto disk = files.open(tree.at("disk.vmdk"), FileUse::read);
   CHECK_EQ(files.siblings(*disk),
            std::vector<std::string>({".", "..", "A", "b", "dir", "disk.vmdk"}));
 }
@@ -449,7 +462,7 @@ void test_stored_bytes() {
   tree.file("holes", "x");
   CHECK_EQ(::truncate(tree.at("holes").c_str(), 64 << 20), 0);
   PosixFileSystem files({});
-  const auto file = files.open(tree.at("holes"));
+  const auto file = files.open(tree.at("holes"), FileUse::read);
   CHECK_EQ(file->size(), std::uint64_t{64} << 20);
   CHECK(file->stored_bytes() < file->size());
 }
@@ -465,16 +478,16 @@ void test_relative() {
   std::filesystem::current_path(tree.root());
   {
     PosixFileSystem files({});
-    const auto disk = files.open("disk.vmdk");
+    const auto disk = files.open("disk.vmdk", FileUse::read);
     CHECK_EQ(disk->name(), "disk.vmdk");
     check_names(
         files, *disk,
         {{"data", "data"}, {tree.at("data"), "data"}, {"../x", nullptr, VMDK_ERR_PATH_DENIED}});
-    const auto data = files.open_named(*disk, "data");
+    const auto data = files.open_named(*disk, "data", FileUse::read);
     CHECK_EQ(data->name(), "data");
-    const auto x = files.open("sub/x.vmdk");
+    const auto x = files.open("sub/x.vmdk", FileUse::read);
     check_names(files, *x, {{"y", "y"}});
-    CHECK_EQ(files.open_named(*x, "y")->name(), "sub/y");
+    CHECK_EQ(files.open_named(*x, "y", FileUse::read)->name(), "sub/y");
   }
   std::filesystem::current_path(before);
 }

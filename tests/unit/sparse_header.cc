@@ -236,6 +236,72 @@ void test_grain_size() {
   }
 }
 
+// What encode() makes is what decode() takes, field by field, and nothing else is set.
+void test_encode() {
+  CHECK(SparseHeader::decode("a.vmdk", good()).encode() == good());
+  Data data = good();
+  store(data, 4, 4, 2);
+  store(data, 8, 4, 7);
+  store(data, 12, 8, 0x0023456789abcdef);
+  store(data, 28, 8, 0x1122334455667788);
+  store(data, 36, 8, 0x99aabbccddeeff00);
+  store(data, 44, 4, 0xfedcba98);
+  store(data, 48, 8, 0x0102030405060708);
+  store(data, 56, 8, kMax64);
+  store(data, 64, 8, 0x8877665544332211);
+  store(data, 72, 1, 1);
+  CHECK(SparseHeader::decode("a.vmdk", data).encode() == data);
+  store(data, 8, 4, 0x30001);
+  store(data, 77, 2, 1);
+  CHECK(SparseHeader::decode("a.vmdk", data).encode() == data);
+  // Others look at the newline bytes even where the flags do not ask for it.
+  store(data, 8, 4, 0x30000);
+  CHECK(SparseHeader::decode("a.vmdk", data).encode() == data);
+}
+
+// Layouts as VMware makes them.
+void test_new_header() {
+  const struct {
+    std::uint64_t capacity, grain, area, rgd, gd, overhead;
+  } cases[] = {
+      {1, 128, 20, 21, 26, 128},
+      {65536, 128, 20, 21, 26, 128},
+      {65537, 128, 20, 21, 30, 128},
+      {2097152, 128, 20, 21, 150, 384},
+      {83886080, 128, 20, 21, 5151, 10368},
+      {std::uint64_t{1} << 32, 128, 20, 21, 262677, 525440},
+      {8323072, 128, 0, 1, 510, 1024},
+      {1, 8, 20, 21, 26, 32},
+      {1, 2048, 20, 21, 26, 2048},
+      {1, 128, 120, 121, 126, 256},
+      {std::uint64_t{62} << 31, 128, 20, 21, 8142357, 16284800},
+  };
+  for (const auto& c : cases) {
+    const unit::Row row(unit::show(c.capacity) + " sectors in grains of " + unit::show(c.grain));
+    const auto header = vmdk::new_sparse_header(c.capacity, c.grain, c.area);
+    CHECK(header.has_value());
+    if (!header) continue;
+    CHECK_EQ(header->version, 1u);
+    CHECK_EQ(header->flags, 3u);
+    CHECK_EQ(header->capacity, c.capacity);
+    CHECK_EQ(header->grain_sectors, c.grain);
+    CHECK_EQ(header->descriptor_sector, c.area == 0 ? 0u : 1u);
+    CHECK_EQ(header->descriptor_sectors, c.area);
+    CHECK_EQ(header->gtes_per_gt, 512u);
+    CHECK_EQ(header->rgd_sector, c.rgd);
+    CHECK_EQ(header->gd_sector, c.gd);
+    CHECK_EQ(header->overhead, c.overhead);
+    CHECK(!header->unclean);
+    CHECK_EQ(unit::outcome_of([&] { SparseHeader::decode("a", header->encode()); }).status,
+             VMDK_OK);
+  }
+  // Tables beyond 2 TiB cannot be pointed to.
+  CHECK(vmdk::new_sparse_header(std::uint64_t{1} << 44, 128, 20).has_value());
+  CHECK(!vmdk::new_sparse_header(std::uint64_t{1} << 45, 128, 20).has_value());
+  CHECK(!vmdk::new_sparse_header(kMaxSectors, 8, 20).has_value());
+  CHECK(vmdk::new_sparse_header(std::uint64_t{1} << 46, 2048, 20).has_value());
+}
+
 void test_random_bytes() {
   unit::Random random(9);
   std::size_t decoded = 0;
@@ -264,9 +330,10 @@ void test_random_bytes() {
 
 int main() {
   const CMUnitTest tests[] = {
-      UNIT_TEST(test_fields),        UNIT_TEST(test_values),     UNIT_TEST(test_newline_flag),
-      UNIT_TEST(test_streams),       UNIT_TEST(test_redundant),  UNIT_TEST(test_carrier),
-      UNIT_TEST(test_tables_needed), UNIT_TEST(test_grain_size), UNIT_TEST(test_random_bytes),
+      UNIT_TEST(test_fields),        UNIT_TEST(test_values),       UNIT_TEST(test_newline_flag),
+      UNIT_TEST(test_streams),       UNIT_TEST(test_redundant),    UNIT_TEST(test_carrier),
+      UNIT_TEST(test_tables_needed), UNIT_TEST(test_grain_size),   UNIT_TEST(test_encode),
+      UNIT_TEST(test_new_header),    UNIT_TEST(test_random_bytes),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -7,6 +7,8 @@
 
 namespace {
 
+using vmdk::FileUse;
+
 using namespace std::string_literals;
 
 // Puts a tar together.
@@ -280,11 +282,12 @@ void test_members() {
   for (const auto& c : opened) {
     const unit::Row row(c.name);
     std::unique_ptr<vmdk::File> file;
-    const auto result = unit::outcome_of([&] { file = tar.open(c.name); });
+    const auto result = unit::outcome_of([&] { file = tar.open(c.name, FileUse::read); });
     CHECK_EQ(result.status, c.content != nullptr ? VMDK_OK : VMDK_ERR_NOT_FOUND);
     if (file && c.content != nullptr) CHECK_EQ(content(*file), c.content);
   }
-  const auto disk = tar.open("disk.vmdk"), deep = tar.open("sub/deep/data");
+  const auto disk = tar.open("disk.vmdk", FileUse::read),
+             deep = tar.open("sub/deep/data", FileUse::read);
   const struct {
     const vmdk::File* from;
     const char *name, *content;
@@ -311,16 +314,19 @@ void test_members() {
   for (const auto& c : named) {
     const unit::Row row(c.from->name() + " -> " + c.name);
     std::unique_ptr<vmdk::File> file;
-    CHECK_EQ(unit::outcome_of([&] { file = tar.open_named(*c.from, c.name); }).status, c.status);
+    CHECK_EQ(
+        unit::outcome_of([&] { file = tar.open_named(*c.from, c.name, FileUse::read); }).status,
+        c.status);
     CHECK_EQ(file != nullptr, c.content != nullptr);
     if (file && c.content != nullptr) CHECK_EQ(content(*file), c.content);
   }
   CHECK_EQ(disk->name(), "a.ova:./disk.vmdk");
   CHECK_EQ(disk->size(), 4u);
-  CHECK(disk->identity() == tar.open("./disk.vmdk")->identity());
+  CHECK(disk->identity() == tar.open("./disk.vmdk", FileUse::read)->identity());
   CHECK(disk->identity() != deep->identity());
   CHECK_EQ(tar.siblings(*disk), std::vector<std::string>({"a.ovf", "data", "data", "disk.vmdk"}));
-  CHECK_EQ(tar.siblings(*tar.open("sub/data")), std::vector<std::string>({"data", "only"}));
+  CHECK_EQ(tar.siblings(*tar.open("sub/data", FileUse::read)),
+           std::vector<std::string>({"data", "only"}));
 
   // Nothing of the members beside it is reached by reading.
   std::array<std::byte, 8> bytes;
@@ -333,10 +339,10 @@ void test_members() {
 
 void test_same_last_component() {
   vmdk::TarFileSystem tar(Maker().file("a/disk.vmdk", "a").file("b/disk.vmdk", "b").end().open());
-  const auto result = unit::outcome_of([&] { tar.open("disk.vmdk"); });
+  const auto result = unit::outcome_of([&] { tar.open("disk.vmdk", FileUse::read); });
   CHECK_EQ(result.status, VMDK_ERR_NOT_FOUND);
   CHECK_HAS(result.message, "more than one");
-  CHECK_EQ(content(*tar.open("b/disk.vmdk")), "b");
+  CHECK_EQ(content(*tar.open("b/disk.vmdk", FileUse::read)), "b");
 }
 
 // Any damage is an error of this library's, or none; never a crash or a member outside of the tar.
