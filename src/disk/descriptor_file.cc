@@ -115,9 +115,11 @@ void write_descriptor(FileSystem& files, Link& link, const std::string& text,
       throw Error(VMDK_ERR_LIMIT, name + ": the descriptor of " + std::to_string(text.size()) +
                                       " bytes does not fit into its room of " +
                                       std::to_string(link.text_room - before));
-    const std::size_t size = std::max(text.size(), old.size());
-    std::string padded_old = old, padded_new = text;
-    padded_old.resize(size, '\0');
+    // A NUL behind it: in the room there may be more than the old text.
+    const auto size = static_cast<std::size_t>(
+        std::min<std::uint64_t>(std::max(text.size(), old.size()) + 1, link.text_room - before));
+    std::string padded_old(size, '\0'), padded_new = text;
+    link.files[0]->read_at(link.text_offset, std::as_writable_bytes(std::span(padded_old)));
     padded_new.resize(size, '\0');
     EmbeddedText(link, state).rewrite(padded_old, padded_new);
   }

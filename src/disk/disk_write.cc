@@ -10,6 +10,7 @@
 #include "util/error.h"
 #include "util/mutant.h"
 #include "util/random.h"
+#include "util/zeros.h"
 
 namespace vmdk {
 
@@ -63,10 +64,16 @@ void Disk::begin_change(std::uint64_t offset, std::uint64_t size, Bytes in) {
                         (slot.access == VMDK_ACCESS_NONE ? "NOACCESS" : "RDONLY") +
                         ": it cannot be written")
             .with_hint("take a snapshot (vmdk snapshot) and write to that");
+      const Bytes piece = in.empty() ? in
+                                     : in.subspan(static_cast<std::size_t>(at - offset),
+                                                  static_cast<std::size_t>(end - at));
+      if (slot.extent->kind() == VMDK_EXTENT_ZERO && !is_zero(piece))
+        throw Error(VMDK_ERR_READ_ONLY,
+                    link.files.front()->name() + ": its extent " + std::to_string(number) +
+                        " is a ZERO extent: it has no file, and only zeros can be written to it")
+            .with_hint("take a snapshot (vmdk snapshot) and write to that");
       in_use_.reserve(in_use_.size() + 1);
-      slot.extent->prepare(in.empty() ? in
-                                      : in.subspan(static_cast<std::size_t>(at - offset),
-                                                   static_cast<std::size_t>(end - at)));
+      slot.extent->prepare();
     } catch (Error& error) {
       error.add_place(0, static_cast<std::uint32_t>(number), at);
       throw;

@@ -8,7 +8,7 @@
 
 namespace vmdk {
 
-void Extent::prepare(Bytes) {
+void Extent::prepare() {
   const char* why = why_read_only();
   if (why == nullptr) return;
   const std::string name = file() != nullptr ? file()->name() : "the extent";
@@ -16,9 +16,9 @@ void Extent::prepare(Bytes) {
       .with_hint("take a snapshot (vmdk snapshot) and write to that");
 }
 
-void Extent::write(std::uint64_t, Bytes, const Below&) { prepare({}); }
+void Extent::write(std::uint64_t, Bytes, const Below&) { prepare(); }
 
-void Extent::zero(std::uint64_t, std::uint64_t, const Below&, bool) { prepare({}); }
+void Extent::zero(std::uint64_t, std::uint64_t, const Below&, bool) { prepare(); }
 
 void zero_file(File& file, std::uint64_t offset, std::uint64_t size, bool give_back) {
   constexpr std::uint64_t kAtOnce = 256 << 10, kSmallestHole = 4096;

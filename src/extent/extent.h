@@ -76,9 +76,8 @@ class Extent {
   // Why it cannot be written; null if it can.
   virtual const char* why_read_only() const noexcept { return "its kind is only read"; }
 
-  // Throws VMDK_ERR_READ_ONLY or VMDK_ERR_CORRUPT if this cannot be written; `in` is empty for
-  // zeros. Nothing is changed.
-  virtual void prepare(Bytes in);
+  // Throws VMDK_ERR_READ_ONLY or VMDK_ERR_CORRUPT if this cannot be written. Nothing is changed.
+  virtual void prepare();
   // What of a grain is not in `in` and was not stored comes from `below`.
   virtual void write(std::uint64_t offset, Bytes in, const Below& below);
   // Makes a range read as zero; with `give_back` whole grains are freed if they can be.

@@ -49,7 +49,6 @@ class ZeroExtent final : public Extent {
   }
 
   const char* why_read_only() const noexcept override { return nullptr; }
-  void prepare(Bytes in) override;
   void write(std::uint64_t, Bytes, const Below&) override {}
   void zero(std::uint64_t, std::uint64_t, const Below&, bool) override {}
 

@@ -219,14 +219,12 @@ void GrainWriter::zero(std::uint64_t offset, std::uint64_t size, const Below& be
     const std::uint64_t per_table = table_.layout().gtes_per_gt;
     const std::uint64_t last =
         std::min((offset + size - 1) / grain_bytes(), (grain / per_table + 1) * per_table - 1);
-    GrainRun run = table_.run(grain, last - grain + 1);
-    // Grains are freed, and stored, one by one.
-    if (give_back || run.kind == RunKind::absent) run.grains = 1;
+    // Grains are freed one by one.
+    const GrainRun run = table_.run(grain, give_back ? 1 : last - grain + 1);
     const std::uint64_t piece = std::min(size, (grain + run.grains) * grain_bytes() - offset);
-    if (run.kind == RunKind::data)
-      zero_stored(run, grain, offset, piece, below, give_back);
-    else if (run.kind == RunKind::absent && below.has_data(offset, piece))
-      zero_absent(grain, offset, piece, below);
+    if (run.kind == RunKind::data) zero_stored(run, grain, offset, piece, below, give_back);
+    if (run.kind == RunKind::absent && below.has_data(offset, piece))
+      zero_absent(offset, piece, below);
     offset += piece;
     size -= piece;
   }
@@ -246,17 +244,29 @@ bool GrainWriter::free(std::uint64_t grain, std::uint32_t sector, const Below& b
   if (hides && !facts_.zero_entries) return false;
   table_.touch(grain, 1);
   auto& list = is_mutant(Mutant::freed_reused_at_once) ? free_ : freed_;
-  list.push_back(sector);
+  // The last grain may have less than its room before what came behind it.
+  if (begin + grain_bytes() <= size() || sector % table_.layout().grain_sectors == 0)
+    list.push_back(sector);
   table_.set(grain, 1, hides ? 1 : 0);
   if (is_mutant(Mutant::freed_punched_at_once))
     zero_file(file_, sector * kSectorSize, grain_bytes(), true);
   return true;
 }
 
-// A part of one grain, or all of it, that only parents hold.
-void GrainWriter::zero_absent(std::uint64_t grain, std::uint64_t offset, std::uint64_t size,
-                              const Below& below) {
-  need_table(grain);
+// Of grains of one table that only parents hold.
+void GrainWriter::zero_absent(std::uint64_t offset, std::uint64_t size, const Below& below) {
+  need_table(offset / grain_bytes());
+  while (size > 0) {
+    const std::uint64_t grain = offset / grain_bytes();
+    const std::uint64_t piece = std::min(size, (grain + 1) * grain_bytes() - offset);
+    if (below.has_data(offset, piece)) zero_in_grain(grain, offset, piece, below);
+    offset += piece;
+    size -= piece;
+  }
+}
+
+void GrainWriter::zero_in_grain(std::uint64_t grain, std::uint64_t offset, std::uint64_t size,
+                                const Below& below) {
   const bool whole = offset == grain * grain_bytes() && offset + size >= end_of(grain);
   if (whole && facts_.zero_entries) {
     table_.touch(grain, 1);

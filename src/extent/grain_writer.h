@@ -56,8 +56,9 @@ class GrainWriter final {
   void store_again(std::uint64_t grain, std::uint64_t count, std::uint64_t within, Bytes in);
   void zero_stored(const GrainRun& run, std::uint64_t grain, std::uint64_t offset,
                    std::uint64_t size, const Below& below, bool give_back);
-  void zero_absent(std::uint64_t grain, std::uint64_t offset, std::uint64_t size,
-                   const Below& below);
+  void zero_absent(std::uint64_t offset, std::uint64_t size, const Below& below);
+  void zero_in_grain(std::uint64_t grain, std::uint64_t offset, std::uint64_t size,
+                     const Below& below);
   bool free(std::uint64_t grain, std::uint32_t sector, const Below& below);
 
   File& file_;

@@ -33,8 +33,8 @@ const char* SparseExtent::why_read_only() const noexcept {
   return nullptr;
 }
 
-void SparseExtent::prepare(Bytes in) {
-  Extent::prepare(in);
+void SparseExtent::prepare() {
+  Extent::prepare();
   writer_.prepare();
 }
 

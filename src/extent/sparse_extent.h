@@ -38,7 +38,7 @@ class SparseExtent final : public Extent {
   Run map(std::uint64_t offset, std::uint64_t size) const override;
 
   const char* why_read_only() const noexcept override;
-  void prepare(Bytes in) override;
+  void prepare() override;
   void write(std::uint64_t offset, Bytes in, const Below& below) override {
     writer_.write(offset, in, below);
   }
