@@ -33,7 +33,7 @@ class Reading final {
     disk_ = handle->disk.get();
     if (disk_->writable()) lock_ = std::shared_lock(handle->mutex);
   }
-  operator const Disk&() const noexcept { return *disk_; }
+  const Disk& operator*() const noexcept { return *disk_; }
   const Disk* operator->() const noexcept { return disk_; }
 
  private:
@@ -259,14 +259,14 @@ vmdk_status vmdk_map_at(vmdk_disk* disk, uint64_t offset, uint64_t size, vmdk_ru
   return vmdk::guard([&] {
     vmdk::require_sized(out_run);
     vmdk::require(size != 0, "size is 0");
-    vmdk::give(out_run, vmdk::describe_run(vmdk::Reading(disk), offset, size));
+    vmdk::give(out_run, vmdk::describe_run(*vmdk::Reading(disk), offset, size));
   });
 }
 
 vmdk_status vmdk_get_link_info(vmdk_disk* disk, uint32_t link, vmdk_info* out_info) {
   return vmdk::guard([&] {
     vmdk::require_sized(out_info);
-    vmdk::give(out_info, vmdk::describe(vmdk::Reading(disk), link));
+    vmdk::give(out_info, vmdk::describe(*vmdk::Reading(disk), link));
   });
 }
 
@@ -278,7 +278,7 @@ vmdk_status vmdk_get_extent(vmdk_disk* disk, uint32_t link, uint32_t index,
                             vmdk_extent_info* out_extent) {
   return vmdk::guard([&] {
     vmdk::require_sized(out_extent);
-    vmdk::give(out_extent, vmdk::describe_extent(vmdk::Reading(disk), link, index));
+    vmdk::give(out_extent, vmdk::describe_extent(*vmdk::Reading(disk), link, index));
   });
 }
 
@@ -288,7 +288,7 @@ vmdk_status vmdk_get_text(vmdk_disk* disk, uint32_t link, const char* key, char*
   return vmdk::guard([&] {
     vmdk::require(key != nullptr, "key is NULL");
     vmdk::require(out_size != nullptr, "out_size is NULL");
-    vmdk::give_text(vmdk::text_of(vmdk::Reading(disk), link, key), buffer, size, out_size);
+    vmdk::give_text(vmdk::text_of(*vmdk::Reading(disk), link, key), buffer, size, out_size);
   });
 }
 
@@ -298,7 +298,7 @@ vmdk_status vmdk_get_key(vmdk_disk* disk, uint32_t link, uint32_t index, char* b
   return vmdk::guard([&] {
     vmdk::require(out_size != nullptr, "out_size is NULL");
     const vmdk::Reading reading(disk);
-    const vmdk::Link& of = vmdk::link_of(reading, link);
+    const vmdk::Link& of = vmdk::link_of(*reading, link);
     if (index >= of.descriptor.key_count())
       throw vmdk::Error(
           VMDK_ERR_OUT_OF_RANGE,

@@ -186,8 +186,9 @@ void PosixFileSystem::respect_vmware(const PosixWay& way, const std::string& sho
   while (const dirent* entry = ::readdir(dir.get())) {
     const std::string_view name = entry->d_name;
     if (!name.ends_with(".lck")) continue;
-    throw Error(VMDK_ERR_LOCKED, shown + ": is in use by VMware: there is the lock " + shown +
-                                     ".lck/" + printable(name))
+    std::string what = shown;
+    what.append(": is in use by VMware: there is the lock ").append(shown).append(".lck/");
+    throw Error(VMDK_ERR_LOCKED, what.append(printable(name)))
         .with_hint(
             "close it there; if no VMware product has it open, the lock is left over and the "
             "folder can be removed");
