@@ -253,8 +253,9 @@ void Disk::close() {
 
 void Disk::set_text(std::string_view key, std::optional<std::string_view> value) {
   check_writable();
-  const std::string text = text_with_key(links_.front().descriptor, key, value);
-  if (text != links_.front().descriptor.text) edit_text(text, false);
+  const Link& link = links_.front();
+  const std::string text = text_with_key(link.descriptor, link.encoding, key, value);
+  if (text != link.descriptor.text) edit_text(text, false);
 }
 
 }  // namespace vmdk

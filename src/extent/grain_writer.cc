@@ -248,8 +248,6 @@ bool GrainWriter::free(std::uint64_t grain, std::uint32_t sector, const Below& b
   if (begin + grain_bytes() <= size() || sector % table_.layout().grain_sectors == 0)
     list.push_back(sector);
   table_.set(grain, 1, hides ? 1 : 0);
-  if (is_mutant(Mutant::freed_punched_at_once))
-    zero_file(file_, sector * kSectorSize, grain_bytes(), true);
   return true;
 }
 

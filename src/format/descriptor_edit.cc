@@ -87,8 +87,8 @@ bool is_ddb_value(std::string_view value) noexcept {
          });
 }
 
-std::string text_with_key(const Descriptor& descriptor, std::string_view key,
-                          std::optional<std::string_view> value) {
+std::string text_with_key(const Descriptor& descriptor, std::string_view encoding,
+                          std::string_view key, std::optional<std::string_view> value) {
   if (!is_ddb_key(key))
     throw Error(
         VMDK_ERR_INVALID_ARGUMENT,
@@ -101,7 +101,6 @@ std::string text_with_key(const Descriptor& descriptor, std::string_view key,
         "the value of " + std::string(key) +
             " cannot stand in a descriptor: it has quotes, control characters, bytes that are "
             "not UTF-8, or more than 4096 bytes");
-  const std::string encoding = descriptor.encoding();
   if (value && !is_ascii(*value) && !encoding.empty() && !equals_nocase(encoding, "UTF-8"))
     throw Error(VMDK_ERR_INVALID_ARGUMENT,
                 "the value of " + std::string(key) +

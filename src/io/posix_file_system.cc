@@ -347,8 +347,13 @@ void PosixFileSystem::replace(std::unique_ptr<File>& file, Bytes content) {
   const std::string last(base_name(path));
   struct stat st {
   }, now{};
-  if (::fstatat(home.fd.get(), last.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0)
+  const auto throw_gone = [&] {
+    throw Error(VMDK_ERR_IO, old.name() + ": was removed or replaced while the disk was open");
+  };
+  if (::fstatat(home.fd.get(), last.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT) throw_gone();
     throw_os_error(old.name(), "cannot be replaced", errno);
+  }
   New fresh(home, path);
   fresh.make(*this, false);
   {
@@ -364,8 +369,7 @@ void PosixFileSystem::replace(std::unique_ptr<File>& file, Bytes content) {
   fresh.file().write_at(0, content);
   fresh.file().sync();
   // Another process may have put a file of its own there.
-  if (PosixFile::identity_of(st) != old.identity())
-    throw Error(VMDK_ERR_IO, old.name() + ": was removed or replaced while the disk was open");
+  if (PosixFile::identity_of(st) != old.identity()) throw_gone();
   UniqueFd fd = fresh.take()->release();
   auto replaced = std::make_unique<PosixFile>(pool_, old.way(), old.name(), std::move(fd), now,
                                               content.size(), FileUse::write);

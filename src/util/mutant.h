@@ -16,7 +16,6 @@ enum class Mutant {
   content_id_late,           // the content ID changes after the first data
   content_id_not_synced,     // the content ID is not durable before the first data
   freed_reused_at_once,      // a freed grain is used again before that it is free is durable
-  freed_punched_at_once,     // a freed grain is cleared before that it is free is durable
   grain_not_filled,          // a new grain does not get the rest of its content from the parent
   directory_before_table,    // a directory entry is written before its new table is durable
   redundant_not_written,     // the redundant tables are left behind
