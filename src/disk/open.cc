@@ -519,6 +519,9 @@ void Opener::check_writable(const Link& link) const {
   if (!options_.open_parents && link.descriptor.has_parent())
     throw Error(VMDK_ERR_INVALID_ARGUMENT,
                 name + ": has a parent, without which it cannot be written (VMDK_OPEN_NO_PARENT)");
+  if (const auto filters = link.descriptor.find("ddb.iofilters"); filters && !filters->empty())
+    parts_.reporter->warn(name + ": belongs to I/O filters of vSphere (" + printable(*filters) +
+                          "), which will not know of what is written");
   const char* why = nullptr;
   for (const Link::Slot& slot : link.slots) {
     if (slot.extent->size() == 0) continue;

@@ -77,7 +77,7 @@ void GrainWriter::grow_to(std::uint64_t sector) {
   constexpr std::uint64_t kSmallStep = 1 << 20, kLargeStep = 16 << 20;
   const std::uint64_t needed = sector * kSectorSize, now = file_.size();
   if (now >= needed) return;
-  file_.resize(needed + std::clamp(now / 8, kSmallStep, kLargeStep));
+  file_.extend(needed, needed + std::clamp(now / 8, kSmallStep, kLargeStep));
 }
 
 void GrainWriter::need_table(std::uint64_t grain) {

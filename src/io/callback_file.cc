@@ -57,6 +57,11 @@ class CallbackFile final : public File {
     check(io_.set_size(io_.user, handle_, size), "its size cannot be changed");
     size_ = size;
   }
+  void extend(std::uint64_t needed, std::uint64_t wished) override {
+    unsynced_ = true;
+    if (io_.set_size(io_.user, handle_, wished) != 0) return resize(needed);
+    size_ = wished;
+  }
   void sync() override {
     if (!unsynced_) return;
     check(io_.sync(io_.user, handle_), "bringing it to stable storage failed");

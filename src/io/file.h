@@ -49,6 +49,8 @@ class File {
   virtual void write_at(std::uint64_t offset, Bytes in);
   // Extends with zeros or cuts off.
   virtual void resize(std::uint64_t size);
+  // Extends with zeros to `wished` bytes, or where that is too much to `needed`.
+  virtual void extend(std::uint64_t needed, std::uint64_t) { resize(needed); }
   // Returns when all that was written is on stable storage: by us, and the first time by others
   // before us, whose writes a crash of theirs may have left in the system's memory. Costs nothing if
   // nothing was written since the last time.

@@ -223,6 +223,19 @@ void PosixFile::resize(std::uint64_t size) {
   size_.store(size, std::memory_order_relaxed);
 }
 
+// File systems and quotas have limits that are nearer than the last grain that fits.
+void PosixFile::extend(std::uint64_t needed, std::uint64_t wished) {
+  if (use_ == FileUse::write && wished <= INT64_MAX) {
+    const Pin pin(*this);
+    unsynced_ = true;
+    if (::ftruncate(pin.fd(), static_cast<off_t>(wished)) == 0) {
+      size_.store(wished, std::memory_order_relaxed);
+      return;
+    }
+  }
+  resize(needed);
+}
+
 void PosixFile::sync() {
   if (!unsynced_) return;
   const Pin pin(*this);

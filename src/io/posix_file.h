@@ -77,6 +77,7 @@ class PosixFile final : public File {
 
   void write_at(std::uint64_t offset, Bytes in) override;
   void resize(std::uint64_t size) override;
+  void extend(std::uint64_t needed, std::uint64_t wished) override;
   void sync() override;
   bool punch(std::uint64_t offset, std::uint64_t size) override;
   bool clear(std::uint64_t offset, std::uint64_t size) override;
