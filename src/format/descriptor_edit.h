@@ -13,7 +13,8 @@
 namespace vmdk {
 
 // With a key of the disk database set, or removed for no value. `encoding` is the code page of the
-// descriptor, "" where it is not said. Throws VMDK_ERR_INVALID_ARGUMENT for what cannot stand there.
+// descriptor, "" where it is not said. Throws VMDK_ERR_INVALID_ARGUMENT for what cannot stand
+// there.
 std::string text_with_key(const Descriptor& descriptor, std::string_view encoding,
                           std::string_view key, std::optional<std::string_view> value);
 

@@ -52,8 +52,8 @@ class File {
   // Extends with zeros to `wished` bytes, or where that is too much to `needed`.
   virtual void extend(std::uint64_t needed, std::uint64_t) { resize(needed); }
   // Returns when all that was written is on stable storage: by us, and the first time by others
-  // before us, whose writes a crash of theirs may have left in the system's memory. Costs nothing if
-  // nothing was written since the last time.
+  // before us, whose writes a crash of theirs may have left in the system's memory. Costs nothing
+  // if nothing was written since the last time.
   virtual void sync() {}
   // Makes bytes inside the file read as zero: `punch` gives their space back, `clear` keeps it.
   // Both return false, and have done nothing, where the host cannot do it so.

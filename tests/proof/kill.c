@@ -153,8 +153,10 @@ static void test_kill(void** state) {
     uint64_t grain;
     const char* name;
   } kinds[] = {
-      {VMDK_TYPE_MONOLITHIC_SPARSE, 65536, "sparse"},  {VMDK_TYPE_MONOLITHIC_SPARSE, 4096, "sparse-4k"},
-      {VMDK_TYPE_SPLIT_SPARSE, 65536, "split"},        {VMDK_TYPE_MONOLITHIC_FLAT, 0, "flat"},
+      {VMDK_TYPE_MONOLITHIC_SPARSE, 65536, "sparse"},
+      {VMDK_TYPE_MONOLITHIC_SPARSE, 4096, "sparse-4k"},
+      {VMDK_TYPE_SPLIT_SPARSE, 65536, "split"},
+      {VMDK_TYPE_MONOLITHIC_FLAT, 0, "flat"},
       {VMDK_TYPE_VMFS_SPARSE, 512, "cowd"},
   };
   const char* wish = getenv("VMDK_KILLS");
@@ -164,7 +166,7 @@ static void test_kill(void** state) {
   uint64_t flushed[UNITS], found[UNITS], random = 77, seed = 5, operations = 0;
   unsigned acknowledged = 0;
   uint64_t begins[COUNT(kinds)] = {0};
-  uint64_t (*known)[UNITS] = allocate(sizeof(*known) * COUNT(kinds));
+  uint64_t(*known)[UNITS] = allocate(sizeof(*known) * COUNT(kinds));
   size_t k;
 
   memset(known, 0, sizeof(*known) * COUNT(kinds));
@@ -176,7 +178,8 @@ static void test_kill(void** state) {
     options.capacity = CAPACITY;
     options.grain_bytes = kinds[k].grain;
     options.split_bytes = kinds[k].type == VMDK_TYPE_SPLIT_SPARSE ? MIB : 0;
-    assert_ok(vmdk_create(text_in(folder, "%s/%s.vmdk", folder_path(folder), kinds[k].name), &options));
+    assert_ok(
+        vmdk_create(text_in(folder, "%s/%s.vmdk", folder_path(folder), kinds[k].name), &options));
   }
   for (n = 0; n < kills; ++n) {
     const char* path;

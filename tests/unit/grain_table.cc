@@ -476,6 +476,136 @@ void test_random() {
   }
 }
 
+// -- check_all()
+
+// A sound image: 40 grains in the first table, some in the others, not in order.
+void fill_soundly(Image& image) {
+  for (std::uint64_t g = 0; g < 40; ++g) image.both(g, Image::place(39 - g));
+  for (std::uint64_t g = 130; g < 140; ++g) image.both(g, Image::place(g));
+  image.both(141, 1);
+  image.both(319, Image::place(319));
+}
+
+// Each kind of damage is refused, and nothing is noted down to be written.
+void test_check_damage() {
+  const struct {
+    const char* what;
+    void (*damage)(Image&);
+    const char* message;  // null: it is sound
+  } cases[] = {
+      {"nothing", [](Image&) {}, nullptr},
+      {"a table beyond the end", [](Image& i) { i.gde(1, 1 << 20); }, "grain table 1 at sector"},
+      {"a table in the directory", [](Image& i) { i.gde(1, Image::kGd); }, "grain table 1"},
+      {"a table in the header", [](Image& i) { i.gde(1, 0x00000002); }, "grain table 1"},
+      {"a copy beyond the end", [](Image& i) { i.rgde(2, 1 << 20); },
+       "the redundant copy of grain table 2"},
+      {"two tables at one place", [](Image& i) { i.gde(1, Image::kGt); }, "overlap"},
+      {"a copy on another table", [](Image& i) { i.rgde(1, Image::kGt + 16); }, "overlap"},
+      {"a table of zeros", [](Image& i) { i.gde(1, 1); }, "of zeros as a whole"},
+      {"a copy of zeros", [](Image& i) { i.rgde(1, 1); }, "of zeros as a whole"},
+      {"a table that is missing", [](Image& i) { i.gde(1, 0); }, "is missing"},
+      {"both missing",
+       [](Image& i) {
+         i.gde(1, 0);
+         i.rgde(1, 0);
+       },
+       nullptr},
+      {"directories that are one", [](Image& i) { i.rgde(1, Image::kGt + 8); }, nullptr},
+      {"a grain beyond the end", [](Image& i) { i.gte(5, 1 << 24); }, "grain 5 is said"},
+      {"a grain at the end", [](Image& i) { i.gte(5, Image::kFirst + 320 * 8); }, "grain 5"},
+      {"a grain that ends behind the end", [](Image& i) { i.gte(5, Image::kFirst + 320 * 8 - 7); },
+       "grain 5"},
+      {"a grain in the header", [](Image& i) { i.gte(5, 2); }, "grain 5"},
+      {"a grain in a table", [](Image& i) { i.gte(5, Image::kGt); }, "grain 5"},
+      {"a grain before all grains", [](Image& i) { i.gte(5, Image::kFirst - 1); }, "grain 5"},
+      {"the same place twice", [](Image& i) { i.gte(135, Image::place(3)); }, "shares space"},
+      {"a sector shared, before", [](Image& i) { i.gte(135, Image::place(200) - 7 - 8 * 161); },
+       "shares space"},
+      {"not aligned, but apart", [](Image& i) { i.gte(135, Image::place(200) + 3); }, nullptr},
+      {"not aligned, and shared",
+       [](Image& i) {
+         i.gte(135, Image::place(200) + 3);
+         i.gte(136, Image::place(201) + 2);
+       },
+       "shares space"},
+      {"not aligned, side by side",
+       [](Image& i) {
+         i.gte(135, Image::place(200) + 3);
+         i.gte(136, Image::place(201) + 3);
+       },
+       nullptr},
+      {"shared with the last, short one", [](Image& i) { i.gte(135, Image::place(319) - 3); },
+       "shares space"},
+  };
+  for (const auto& c : cases) {
+    const unit::Row row(c.what);
+    Image image;
+    fill_soundly(image);
+    c.damage(image);
+    Reader reader(image);
+    const std::vector<std::byte> before = image.file.data();
+    const auto result = unit::outcome_of([&] { reader.table.check_all(false); });
+    CHECK_EQ(result.status, c.message != nullptr ? VMDK_ERR_CORRUPT : VMDK_OK);
+    if (c.message != nullptr) {
+      CHECK_HAS(result.message, c.message);
+      CHECK_HAS(result.message, "memory.vmdk: ");
+      CHECK(!result.hint.empty());
+    }
+    CHECK(reader.table.changes().empty());
+    CHECK(image.file.data() == before);
+  }
+}
+
+void test_check_lost_directory() {
+  Image image;
+  image.layout.rgd_sector = 1 << 20;
+  Reader reader(image);
+  CHECK_EQ(unit::outcome_of([&] { reader.table.check_all(false); }).status, VMDK_ERR_CORRUPT);
+}
+
+// After a crash copies that differ are made as the primary tables; else they are left alone.
+void test_check_torn() {
+  for (const bool unclean : {false, true}) {
+    const unit::Row row(unclean ? "unclean" : "clean");
+    Image image;
+    fill_soundly(image);
+    image.rgte(7, 0);
+    image.rgte(300, Image::place(300));
+    Reader reader(image);
+    reader.table.check_all(unclean);
+    CHECK_EQ(reader.table.changes().empty(), !unclean);
+    CHECK_EQ(reader.messages.warnings().size(), unclean ? 1u : 0u);
+    if (!unclean) continue;
+    // The whole sectors of both tables go to the file and its copy.
+    CHECK_EQ(reader.cache.changes(), 2u);
+    std::byte entry[4];
+    reader.table.changes().read_at(Image::kGt * 512 + 7 * 4, entry);
+    CHECK_EQ(vmdk::load_le<std::uint32_t>(vmdk::Bytes(entry), 0), Image::place(32));
+  }
+}
+
+// Tables without a copy are found, and get one.
+void test_check_uncopied() {
+  Image image;
+  fill_soundly(image);
+  image.rgde(1, 0);
+  Reader reader(image);
+  reader.table.check_all(false);
+  CHECK_EQ(reader.table.uncopied(), std::vector<std::uint64_t>({1}));
+  CHECK(reader.table.changes().empty());
+  reader.table.copy_table(1, 100);
+  CHECK(reader.table.changes().has_last());
+  check_run(reader.table, 130, 10, RunKind::data, 10, Image::place(130));
+  std::byte entry[4];
+  reader.table.changes().read_at(Image::kRgd * 512 + 4, entry);
+  CHECK_EQ(vmdk::load_le<std::uint32_t>(vmdk::Bytes(entry), 0), 100u);
+  Image sound;
+  fill_soundly(sound);
+  Reader other(sound);
+  other.table.check_all(false);
+  CHECK(other.table.uncopied().empty());
+}
+
 }  // namespace
 
 int main() {
@@ -492,6 +622,10 @@ int main() {
       UNIT_TEST(test_unreadable_directory),
       UNIT_TEST(test_inner_tables),
       UNIT_TEST(test_random),
+      UNIT_TEST(test_check_damage),
+      UNIT_TEST(test_check_lost_directory),
+      UNIT_TEST(test_check_torn),
+      UNIT_TEST(test_check_uncopied),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -492,6 +492,219 @@ void test_relative() {
   std::filesystem::current_path(before);
 }
 
+// -- Writing
+
+vmdk::Bytes bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+std::size_t count_names(const unit::Tree& tree) {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(tree.root()))
+    ++count;
+  return count;
+}
+
+PathPolicy new_files_policy(bool unnamed) {
+  PathPolicy policy;
+  policy.unnamed_files = unnamed;
+  return policy;
+}
+
+// A new file has its name when it is published, and stays only if it is kept.
+void test_new_files() {
+  for (const bool unnamed : {true, false}) {
+    const unit::Row row(unnamed ? "unnamed" : "named");
+    const unit::Tree tree;
+    tree.file("taken", "old");
+    tree.link("dangling", "nowhere");
+    PosixFileSystem files(new_files_policy(unnamed));
+    const int before = count_descriptors();
+    for (const char* const name : {"taken", "dangling"})
+      CHECK_EQ(unit::outcome_of([&] { files.create(tree.at(name)); }).status, VMDK_ERR_EXISTS);
+    CHECK_EQ(unit::outcome_of([&] { files.create(tree.at("missing/a")); }).status,
+             VMDK_ERR_NOT_FOUND);
+    {
+      const auto fresh = files.create(tree.at("new"));
+      fresh->file().write_at(3, bytes("text"));
+      fresh->file().sync();
+      CHECK_EQ(fresh->file().size(), 7u);
+      CHECK(!std::filesystem::exists(tree.at("new")));
+      fresh->publish();
+      CHECK(std::filesystem::exists(tree.at("new")));
+      fresh->keep();
+    }
+    CHECK_EQ(content(*files.open(tree.at("new"), FileUse::read)), std::string("\0\0\0text", 7));
+    { const auto dropped = files.create(tree.at("dropped")); }
+    {
+      const auto fresh = files.create(tree.at("not-kept"));
+      fresh->publish();
+    }
+    {
+      const auto fresh = files.create(tree.at("raced"));
+      tree.file("raced", "theirs");
+      CHECK_EQ(unit::outcome_of([&] { fresh->publish(); }).status, VMDK_ERR_EXISTS);
+    }
+    CHECK_EQ(content(*files.open(tree.at("raced"), FileUse::read)), "theirs");
+    CHECK_EQ(content(*files.open(tree.at("taken"), FileUse::read)), "old");
+    CHECK_EQ(count_names(tree), 4u);
+    files.sync_directory(tree.at("new"));
+    CHECK(count_descriptors() < before + 10);
+  }
+}
+
+void test_replace() {
+  for (const char* const name : {"disk.vmdk", "link", "sub/up"}) {
+    const unit::Row row(name);
+    const unit::Tree tree;
+    tree.file("disk.vmdk", "old text");
+    tree.link("link", "disk.vmdk");
+    tree.directory("sub");
+    tree.link("sub/up", "../link");
+    CHECK_EQ(::chmod(tree.at("disk.vmdk").c_str(), 0604), 0);
+    PosixFileSystem files({});
+    auto file = files.open(tree.at(name), FileUse::write);
+    const std::string before = file->identity();
+    files.replace(file, bytes("new"));
+    CHECK_EQ(content(*file), "new");
+    CHECK(file->identity() != before);
+    CHECK_EQ(file->name(), tree.at(name));
+    CHECK(std::filesystem::is_symlink(tree.at("link")));
+    CHECK(!std::filesystem::is_symlink(tree.at("disk.vmdk")));
+    struct stat st {};
+    CHECK_EQ(::stat(tree.at("disk.vmdk").c_str(), &st), 0);
+    CHECK_EQ(st.st_mode & 07777u, 0604u);
+    CHECK_EQ(count_names(tree), 3u);
+    // It is written to and locked like the old one.
+    file->write_at(0, bytes("N"));
+    PosixFileSystem others({});
+    CHECK_EQ(unit::outcome_of([&] { others.open(tree.at("link"), FileUse::read); }).status,
+             VMDK_ERR_LOCKED);
+    file.reset();
+    CHECK_EQ(content(*others.open(tree.at("link"), FileUse::read)), "New");
+  }
+  const unit::Tree tree;
+  tree.file("disk.vmdk", "old");
+  PosixFileSystem files({});
+  auto file = files.open(tree.at("disk.vmdk"), FileUse::write);
+  tree.rename("disk.vmdk", "away");
+  tree.file("disk.vmdk", "theirs");
+  files.replace(file, bytes("ours"));  // where it is now
+  tree.remove("away");
+  CHECK_EQ(unit::outcome_of([&] { files.replace(file, bytes("x")); }).status, VMDK_ERR_IO);
+  PosixFileSystem others({});
+  CHECK_EQ(content(*others.open(tree.at("disk.vmdk"), FileUse::read)), "theirs");
+  CHECK_EQ(count_names(tree), 1u);
+}
+
+void test_path_between() {
+  const unit::Tree tree;
+  tree.directory("a/b");
+  tree.directory("c");
+  tree.link("to-a", "a");
+  PosixFileSystem files({});
+  const struct {
+    const char *from, *to;
+    std::string path;
+  } cases[] = {
+      {"a/x", "a/y", "y"},
+      {"a/x", "a/b/y", "b/y"},
+      {"a/x", "to-a/y", "y"},
+      {"to-a/x", "a/b/y", "b/y"},
+      {"x", "c/y", "c/y"},
+      {"a/x", "y", tree.at("y")},
+      {"a/x", "c/y", tree.at("c/y")},
+      {"c/x", "to-a/b/y", tree.at("a/b/y")},
+  };
+  for (const auto& c : cases) {
+    const unit::Row row(std::string(c.from) + " to " + c.to);
+    CHECK_EQ(files.path_between(tree.at(c.from), tree.at(c.to)), c.path);
+  }
+}
+
+void test_holes_and_space() {
+  const unit::Tree tree;
+  tree.file("disk", std::string(1 << 20, 'x'));
+  PosixFileSystem files({});
+  {
+    const auto file = files.open(tree.at("disk"), FileUse::write);
+    std::string wanted(1 << 20, 'x');
+    const std::uint64_t full = file->stored_bytes();
+    CHECK(full >= 1u << 20);
+    if (file->punch(4096, 512 << 10)) {
+      wanted.replace(4096, 512 << 10, 512 << 10, '\0');
+      CHECK(file->stored_bytes() <= full - (500 << 10));
+      CHECK_EQ(file->next_data(4096), 4096u + (512 << 10));
+    }
+    if (file->clear(700 << 10, 100)) wanted.replace(700 << 10, 100, 100, '\0');
+    if (file->punch((1 << 20) - 100, 100)) wanted.replace((1 << 20) - 100, 100, 100, '\0');
+    CHECK_EQ(file->size(), 1u << 20);
+    CHECK(content(*file) == wanted);
+    if (file->reserve(4 << 20)) {
+      CHECK_EQ(file->size(), 4u << 20);
+      CHECK(file->stored_bytes() >= 4u << 20);
+    }
+    file->resize(10);
+    CHECK_EQ(file->size(), 10u);
+    CHECK_EQ(content(*file), std::string(10, 'x'));
+    file->sync();
+  }
+  const auto file = files.open(tree.at("disk"), FileUse::read);
+  CHECK_EQ(unit::outcome_of([&] { file->write_at(0, bytes("y")); }).status, VMDK_ERR_READ_ONLY);
+  CHECK_EQ(unit::outcome_of([&] { file->resize(0); }).status, VMDK_ERR_READ_ONLY);
+  CHECK(!file->punch(0, 10) && !file->clear(0, 10) && !file->reserve(100));
+  file->sync();
+  CHECK_EQ(content(*file), std::string(10, 'x'));
+}
+
+// Files that take turns with a few descriptors are written like any other.
+void test_writing_in_turns() {
+  const unit::Tree tree;
+  constexpr int kFiles = 20;
+  tree.file("disk.vmdk", "");
+  for (int i = 0; i < kFiles; ++i) tree.file("f" + std::to_string(i), "");
+  PathPolicy policy;
+  policy.max_open_files = 8;
+  std::array<std::string, kFiles> wanted;
+  {
+    PosixFileSystem files(policy);
+    const auto disk = files.open(tree.at("disk.vmdk"), FileUse::write);
+    std::vector<std::unique_ptr<File>> open;
+    const int before = count_descriptors();
+    for (int i = 0; i < kFiles; ++i)
+      open.push_back(files.open_named(*disk, "f" + std::to_string(i), FileUse::write));
+    unit::Random random(9);
+    for (int round = 0; round < 500; ++round) {
+      const std::uint64_t i = random.below(kFiles);
+      const std::string text = "<" + std::to_string(round) + ">";
+      open[i]->write_at(wanted[i].size(), bytes(text));
+      wanted[i] += text;
+      if (random.one_in(10)) open[i]->sync();
+      if (random.one_in(10)) CHECK_EQ(content(*open[i]), wanted[i]);
+      CHECK_EQ(open[i]->size(), wanted[i].size());
+    }
+    CHECK(count_descriptors() <= before + 8);
+    for (const auto& file : open) file->sync();
+  }
+  PosixFileSystem files({});
+  for (std::size_t i = 0; i < kFiles; ++i)
+    CHECK_EQ(content(*files.open(tree.at("f" + std::to_string(i)), FileUse::read)), wanted[i]);
+}
+
+// One file system may open a file again that it holds a lock on, another may not.
+void test_locks() {
+  const unit::Tree tree;
+  tree.file("disk", "x");
+  PosixFileSystem files({}), others({});
+  PathPolicy without;
+  without.locks = false;
+  PosixFileSystem careless(without);
+  const auto file = files.open(tree.at("disk"), FileUse::write);
+  const auto again = files.open(tree.at("disk"), FileUse::write);
+  CHECK_EQ(unit::outcome_of([&] { others.open(tree.at("disk"), FileUse::read); }).status,
+           VMDK_ERR_LOCKED);
+  CHECK_EQ(content(*others.open(tree.at("disk"), FileUse::look)), "x");
+  CHECK_EQ(content(*careless.open(tree.at("disk"), FileUse::write)), "x");
+}
+
 }  // namespace
 
 int main() {
@@ -511,6 +724,12 @@ int main() {
       UNIT_TEST(test_siblings),
       UNIT_TEST(test_stored_bytes),
       UNIT_TEST(test_relative),
+      UNIT_TEST(test_new_files),
+      UNIT_TEST(test_replace),
+      UNIT_TEST(test_path_between),
+      UNIT_TEST(test_holes_and_space),
+      UNIT_TEST(test_writing_in_turns),
+      UNIT_TEST(test_locks),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
