@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <unordered_map>
 
 #include "disk/extent_opener.h"
@@ -131,6 +132,7 @@ class Opener final {
   void use(const File& file, std::uint32_t link, File* flat);
 
   void check_writable(const Link& link) const;
+  void check_shared_bytes(const Link& link) const;
 
   Link open_parent(const Link& child, std::uint32_t number);
   // Why no parent was found: a file that was there, but could not be the parent; or a name that the
@@ -507,6 +509,36 @@ std::unique_ptr<File> Opener::find_file(const Link& link, const std::string& raw
 
 // -- Writing
 
+// What is written to an extent must not show up in another one.
+void Opener::check_shared_bytes(const Link& link) const {
+  struct Range {
+    const File* file;
+    std::uint64_t begin, end;
+    bool written;
+  };
+  std::vector<Range> ranges;
+  for (const Link::Slot& slot : link.slots)
+    if (slot.extent->kind() == VMDK_EXTENT_FLAT && slot.extent->size() != 0)
+      ranges.push_back({slot.extent->file(), slot.extent->file_offset(),
+                        slot.extent->file_offset() + slot.extent->size(),
+                        slot.access == VMDK_ACCESS_READ_WRITE});
+  std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) {
+    return std::less<>()(a.file, b.file) || (a.file == b.file && a.begin < b.begin);
+  });
+  std::uint64_t end = 0, written_end = 0;  // of what was seen of the file
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    if (i == 0 || ranges[i].file != ranges[i - 1].file) end = written_end = 0;
+    if (ranges[i].begin < (ranges[i].written ? end : written_end))
+      throw Error(VMDK_ERR_READ_ONLY, ranges[i].file->name() +
+                                          ": cannot be written: more than one extent of " +
+                                          link.files[0]->name() + " has the bytes from " +
+                                          std::to_string(ranges[i].begin) + " on")
+          .with_hint("take a snapshot (vmdk snapshot) and write to that");
+    end = std::max(end, ranges[i].end);
+    if (ranges[i].written) written_end = std::max(written_end, ranges[i].end);
+  }
+}
+
 void Opener::check_writable(const Link& link) const {
   const std::string& name = link.files[0]->name();
   const auto refuse = [&](const std::string& why, const char* hint) {
@@ -522,6 +554,7 @@ void Opener::check_writable(const Link& link) const {
   if (const auto filters = link.descriptor.find("ddb.iofilters"); filters && !filters->empty())
     parts_.reporter->warn(name + ": belongs to I/O filters of vSphere (" + printable(*filters) +
                           "), which will not know of what is written");
+  check_shared_bytes(link);
   const char* why = nullptr;
   for (const Link::Slot& slot : link.slots) {
     if (slot.extent->size() == 0) continue;

@@ -95,7 +95,10 @@ void GrainTable::check_tables(const std::vector<std::uint32_t>& primary,
     check(own, "");
     check(copy, "the redundant copy of ");
     if (own == kZero || copy == kZero)
-      refuse("grain table " + std::to_string(i) + " is said to be of zeros as a whole");
+      throw Error(VMDK_ERR_READ_ONLY,
+                  file_.name() + ": cannot be written: its directory says that grain table " +
+                      std::to_string(i) + " is of zeros as a whole, which only few programs know")
+          .with_hint("take a snapshot (vmdk snapshot) and write to that");
     if (own == kAbsent && copy != kAbsent)
       refuse("grain table " + std::to_string(i) +
              " is missing in the grain directory, but its redundant copy is at sector " +

@@ -383,7 +383,7 @@ int check_content(vmdk_disk* disk, struct disk_model* model, struct content_chec
     status = vmdk_read_at(disk, buffer, (size_t)span * MODEL_SECTOR, sector * MODEL_SECTOR);
     if (check->on_library != NULL) check->on_library(LIBRARY_LEFT);
     if (status != VMDK_OK) {
-      (void)snprintf(check->why, sizeof(check->why), "sector %" PRIu64 " cannot be read: %.180s",
+      (void)snprintf(check->why, sizeof(check->why), "sector %" PRIu64 " cannot be read: %.120s",
                      sector, vmdk_last_error()->message);
       return 0;
     }
