@@ -1139,6 +1139,46 @@ static void test_full_tables(void** state) {
   recording_io_free(&io);
 }
 
+/* Extents that share bytes of their file are read, but what is written to one would show up in the
+ * other. */
+static void test_shared_bytes(void** state) {
+  static const struct {
+    const char* lines;
+    vmdk_status status;
+  } cases[] = {
+      {"RW 8 FLAT \"data\" 0\nRW 8 FLAT \"data\" 8\n", VMDK_OK},
+      {"RW 8 FLAT \"data\" 8\nRW 8 FLAT \"data\" 0\n", VMDK_OK},
+      {"RW 8 FLAT \"data\" 0\nRW 8 FLAT \"data\" 7\n", VMDK_ERR_READ_ONLY},
+      {"RW 8 FLAT \"data\" 0\nRDONLY 8 FLAT \"data\" 7\n", VMDK_ERR_READ_ONLY},
+      {"RDONLY 8 FLAT \"data\" 7\nRW 8 FLAT \"data\" 0\n", VMDK_ERR_READ_ONLY},
+      {"RW 4 FLAT \"data\" 0\nRDONLY 8 FLAT \"data\" 4\nRDONLY 8 FLAT \"data\" 6\n", VMDK_OK},
+      {"RW 16 FLAT \"data\" 0\nRDONLY 1 FLAT \"data\" 1\nRDONLY 1 FLAT \"data\" 9\n",
+       VMDK_ERR_READ_ONLY},
+      {"RW 8 FLAT \"data\" 0\nRW 8 FLAT \"other\" 4\n", VMDK_OK},
+  };
+  size_t i;
+
+  for (i = 0; i < COUNT(cases); ++i) {
+    struct folder* folder;
+    void* own = NULL;
+    struct descriptor text = {0};
+    vmdk_open_options options = default_options();
+    const char* path;
+
+    (void)state;
+    assert_int_equal(folder_setup(&own), 0);
+    folder = own;
+    text.extents = cases[i].lines;
+    (void)put_file(folder, "data", pattern_bytes(1, 0, 16 * 512));
+    (void)put_file(folder, "other", pattern_bytes(1, 0, 16 * 512));
+    path = put_file(folder, "disk.vmdk", descriptor_bytes(&text));
+    assert_ok(try_open(path, &options));
+    options.flags = VMDK_OPEN_WRITE;
+    assert_status(try_open(path, &options), cases[i].status);
+    assert_int_equal(folder_teardown(&own), 0);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_edges),
@@ -1158,6 +1198,7 @@ int main(void) {
       cmocka_unit_test(test_poisoned),
       cmocka_unit_test(test_large),
       cmocka_unit_test(test_full_tables),
+      cmocka_unit_test(test_shared_bytes),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);
