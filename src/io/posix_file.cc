@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,15 +30,39 @@ void read_fully(int fd, const std::string& name, std::uint64_t offset, MutableBy
   }
 }
 
-// When a file was made: inode numbers are used again. Zero where the file system does not tell.
-std::array<std::int64_t, 2> birth_of(int fd) noexcept {
-  struct statx stx {};
-  if (::statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &stx) != 0 || (stx.stx_mask & STATX_BTIME) == 0)
-    return {};
-  return {stx.stx_btime.tv_sec, stx.stx_btime.tv_nsec};
+}  // namespace
+
+bool FileFacts::is_device() const noexcept { return S_ISBLK(mode); }
+
+std::string FileFacts::identity() const {
+  // 15 bytes need no memory of their own. A device number takes five of them.
+  const std::array<std::uint64_t, 2> both{inode, device};
+  return {reinterpret_cast<const char*>(both.data()), 15};
 }
 
-}  // namespace
+int get_facts(int fd, FileFacts& facts) noexcept {
+  struct statx stx {};
+  if (::statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &stx) == 0) {
+    facts.device = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+    facts.inode = stx.stx_ino;
+    facts.mode = stx.stx_mode;
+    facts.size = stx.stx_size;
+    facts.stored_bytes = stx.stx_blocks * 512;
+    if ((stx.stx_mask & STATX_BTIME) != 0)
+      facts.birth = {stx.stx_btime.tv_sec, stx.stx_btime.tv_nsec};
+    return 0;
+  }
+  // Filters that do not know the call.
+  struct stat st {};
+  if (::fstat(fd, &st) != 0) return errno;
+  facts = {st.st_dev,
+           st.st_ino,
+           st.st_mode,
+           static_cast<std::uint64_t>(st.st_size),
+           static_cast<std::uint64_t>(st.st_blocks) * 512,
+           {}};
+  return 0;
+}
 
 int PosixWay::open(int flags, Resolver resolver) const {
   if (beneath) return open_beneath(directory->fd.get(), name, flags, resolver);
@@ -84,24 +109,20 @@ class PosixFile::Pin final {
 };
 
 PosixFile::PosixFile(DescriptorPool& pool, PosixWay way, std::string name, UniqueFd fd,
-                     const struct stat& st, std::uint64_t size, FileUse use)
+                     const FileFacts& facts, FileUse use)
     : pool_(pool),
       way_(std::move(way)),
       name_(std::move(name)),
       fd_(std::move(fd)),
-      device_(st.st_dev),
-      inode_(st.st_ino),
-      size_(size),
-      stored_(S_ISBLK(st.st_mode) ? size : static_cast<std::uint64_t>(st.st_blocks) * 512),
+      facts_(facts),
+      size_(facts.size),
       use_(use),
-      is_device_(S_ISBLK(st.st_mode)),
       unsynced_(use == FileUse::write) {
   const std::lock_guard lock(pool_.mutex_);
   resident_ = pool_.resident_ < pool_.most_;
   if (resident_) {
     ++pool_.resident_;
   } else {
-    birth_ = birth_of(fd_.get());
     pool_.open_.push_front(this);
     make_room(pool_);
   }
@@ -114,19 +135,19 @@ bool DescriptorPool::has_room() {
   return resident_ < most_;
 }
 
-bool DescriptorPool::is_locked(const struct stat& st) {
+bool DescriptorPool::is_locked(dev_t device, ino_t inode) {
   const std::lock_guard lock(mutex_);
-  return locked_.contains({st.st_dev, st.st_ino});
+  return locked_.contains({device, inode});
 }
 
 void PosixFile::note_lock() {
   const std::lock_guard lock(pool_.mutex_);
-  locked_ = pool_.locked_.emplace(device_, inode_).second;
+  locked_ = pool_.locked_.emplace(facts_.device, facts_.inode).second;
 }
 
 UniqueFd PosixFile::release() {
   const std::lock_guard lock(pool_.mutex_);
-  if (locked_) pool_.locked_.erase({device_, inode_});
+  if (locked_) pool_.locked_.erase({facts_.device, facts_.inode});
   locked_ = false;
   if (fd_.ok() && !resident_) pool_.open_.remove(this);
   if (resident_) --pool_.resident_;
@@ -136,9 +157,9 @@ UniqueFd PosixFile::release() {
 
 // Is this open file the one it was opened as?
 bool PosixFile::is_same(int fd) const noexcept {
-  struct stat st {};
-  return ::fstat(fd, &st) == 0 && st.st_dev == device_ && st.st_ino == inode_ &&
-         birth_of(fd) == birth_;
+  FileFacts now;
+  return get_facts(fd, now) == 0 && now.device == facts_.device && now.inode == facts_.inode &&
+         now.birth == facts_.birth;
 }
 
 UniqueFd PosixFile::reopen() const {
@@ -168,26 +189,12 @@ void PosixFile::read_at(std::uint64_t offset, MutableBytes out) const {
 }
 
 std::uint64_t PosixFile::stored_bytes() const {
-  if (use_ != FileUse::write || is_device_) return is_device_ ? size() : stored_;
+  if (facts_.is_device()) return size();
+  if (use_ != FileUse::write) return facts_.stored_bytes;
   const Pin pin(*this);
-  struct stat st {};
-  return ::fstat(pin.fd(), &st) == 0 ? static_cast<std::uint64_t>(st.st_blocks) * 512 : stored_;
-}
-
-namespace {
-
-std::string identity_text(dev_t device, ino_t inode) {
-  // 15 bytes need no memory of their own. A device number takes five of them.
-  const std::array<std::uint64_t, 2> both{inode, device};
-  return {reinterpret_cast<const char*>(both.data()), 15};
-}
-
-}  // namespace
-
-std::string PosixFile::identity() const { return identity_text(device_, inode_); }
-
-std::string PosixFile::identity_of(const struct stat& st) {
-  return identity_text(st.st_dev, st.st_ino);
+  FileFacts now = facts_;
+  get_facts(pin.fd(), now);
+  return now.stored_bytes;
 }
 
 std::uint64_t PosixFile::next_data(std::uint64_t offset) const {

@@ -15,9 +15,24 @@
 #include "io/file.h"
 #include "io/path_policy.h"
 
-struct stat;
-
 namespace vmdk {
+
+// What the system tells of an open file.
+struct FileFacts {
+  dev_t device = 0;
+  ino_t inode = 0;
+  mode_t mode = 0;
+  std::uint64_t size = 0, stored_bytes = 0;
+  // When it was made, as inode numbers are used again; zero where the file system does not tell.
+  std::array<std::int64_t, 2> birth{};
+
+  bool is_device() const noexcept;
+  // The same text for the same file.
+  std::string identity() const;
+};
+
+// Returns 0 or an errno value.
+int get_facts(int fd, FileFacts& facts) noexcept;
 
 // A directory that names are resolved in: held open, so that it stays the same one.
 struct PosixDirectory {
@@ -46,9 +61,8 @@ class DescriptorPool final {
 
   // Will the next file keep its descriptor?
   bool has_room();
-  // Does one of the files hold a lock on what `st` tells of? A second lock of ours would stand
-  // against it.
-  bool is_locked(const struct stat& st);
+  // Does one of the files hold a lock on that one? A second lock of ours would stand against it.
+  bool is_locked(dev_t device, ino_t inode);
 
  private:
   friend class PosixFile;
@@ -63,16 +77,16 @@ class DescriptorPool final {
 
 class PosixFile final : public File {
  public:
-  // `fd` is what `way` leads to, of which `st` tells.
+  // `fd` is what `way` leads to, of which `facts` tell.
   PosixFile(DescriptorPool& pool, PosixWay way, std::string name, UniqueFd fd,
-            const struct stat& st, std::uint64_t size, FileUse use);
+            const FileFacts& facts, FileUse use);
   ~PosixFile() override;
 
   void read_at(std::uint64_t offset, MutableBytes out) const override;
   std::uint64_t size() const override { return size_.load(std::memory_order_relaxed); }
   std::uint64_t stored_bytes() const override;
   const std::string& name() const override { return name_; }
-  std::string identity() const override;
+  std::string identity() const override { return facts_.identity(); }
   std::uint64_t next_data(std::uint64_t offset) const override;
 
   void write_at(std::uint64_t offset, Bytes in) override;
@@ -92,8 +106,6 @@ class PosixFile final : public File {
   // Gives up the descriptor, to be the file no more.
   UniqueFd release();
 
-  static std::string identity_of(const struct stat& st);
-
  private:
   class Pin;
 
@@ -107,13 +119,9 @@ class PosixFile final : public File {
   std::string name_;
   mutable UniqueFd fd_;   // guarded by the mutex of the pool unless resident
   mutable int pins_ = 0;  // guarded by the mutex of the pool
-  dev_t device_;
-  ino_t inode_;
-  std::array<std::int64_t, 2> birth_{};  // of files that take turns
+  FileFacts facts_;       // when it was opened
   std::atomic<std::uint64_t> size_;
-  std::uint64_t stored_;
   FileUse use_;
-  bool is_device_;
   bool unsynced_;
   bool resident_ = false;
   bool locked_ = false;

@@ -135,8 +135,8 @@ std::unique_ptr<File> PosixFileSystem::open_way(PosixWay way, std::string shown,
     if (!trusted && (os_error == ENOENT || os_error == ENOTDIR)) return nullptr;
     throw_os_error(shown, "cannot be opened", os_error);
   };
-  struct stat seen {
-  }, st{};
+  struct stat seen {};
+  FileFacts facts;
   if (const int error = look_at(way, seen); error != 0) return fail(error);
   const bool device = S_ISBLK(seen.st_mode) && (trusted || policy_.any_path);
   if (!S_ISREG(seen.st_mode) && !device) {
@@ -147,17 +147,16 @@ std::unique_ptr<File> PosixFileSystem::open_way(PosixWay way, std::string shown,
   UniqueFd fd(way.open(access | kOpenFlags, policy_.resolver));
   if (!fd.ok()) return fail(-fd.get());
   const bool locked = lock(fd.get(), seen, way, shown, use);
-  if (::fstat(fd.get(), &st) != 0) return fail(errno);
-  if (st.st_dev != seen.st_dev || st.st_ino != seen.st_ino)
+  if (const int error = get_facts(fd.get(), facts); error != 0) return fail(error);
+  if (facts.device != seen.st_dev || facts.inode != seen.st_ino)
     throw Error(VMDK_ERR_PATH_DENIED, shown + ": was replaced while it was opened");
-  auto size = static_cast<std::uint64_t>(st.st_size);
   if (device) {
     const off_t end = ::lseek(fd.get(), 0, SEEK_END);
     if (end < 0) return fail(errno);
-    size = static_cast<std::uint64_t>(end);
+    facts.size = static_cast<std::uint64_t>(end);
   }
   auto file = std::make_unique<PosixFile>(pool_, std::move(way), std::move(shown), std::move(fd),
-                                          st, size, use);
+                                          facts, use);
   if (locked) file->note_lock();
   return file;
 }
@@ -169,7 +168,7 @@ bool PosixFileSystem::lock(int fd, const struct stat& st, const PosixWay& way,
   if (use == FileUse::write) respect_vmware(way, shown);
   // A lock goes with its descriptor; files that take turns are guarded by that of the first.
   if (!pool_.has_room()) return false;
-  if (pool_.is_locked(st)) return false;  // descriptors name the same file again
+  if (pool_.is_locked(st.st_dev, st.st_ino)) return false;  // descriptors name the same file again
   if (lock_file(fd, shown, use)) return true;
   if (use != FileUse::write) return false;
   throw Error(VMDK_ERR_UNSUPPORTED, shown + ": its file system has no locks")
@@ -291,12 +290,13 @@ class PosixFileSystem::New final : public NewFile {
       if (!fd.ok()) throw_os_error(shown_, "cannot be created", errno);
       current_ = std::move(name);
     }
-    struct stat st {};
-    if (::fstat(fd.get(), &st) != 0) throw_os_error(shown_, "cannot be created", errno);
+    FileFacts facts;
+    if (const int error = get_facts(fd.get(), facts); error != 0)
+      throw_os_error(shown_, "cannot be created", error);
     if (files.policy_.locks) lock_file(fd.get(), shown_, FileUse::write);
     file_ = std::make_unique<PosixFile>(
         files.pool_, PosixWay{&home_, current_.empty() ? name_ : current_, false}, shown_,
-        std::move(fd), st, 0, FileUse::write);
+        std::move(fd), facts, FileUse::write);
   }
   ~New() override {
     file_.reset();
@@ -345,8 +345,7 @@ void PosixFileSystem::replace(std::unique_ptr<File>& file, Bytes content) {
   const std::string real = old.real_path(), &path = real.empty() ? old.name() : real;
   const PosixDirectory& home = home_of(path);
   const std::string last(base_name(path));
-  struct stat st {
-  }, now{};
+  struct stat st {};
   const auto throw_gone = [&] {
     throw Error(VMDK_ERR_IO, old.name() + ": was removed or replaced while the disk was open");
   };
@@ -363,16 +362,21 @@ void PosixFileSystem::replace(std::unique_ptr<File>& file, Bytes content) {
     // The owner stays where we may give files away; the mode in any case.
     if (::fchown(fd.get(), st.st_uid, st.st_gid) != 0 && errno != EPERM)
       throw_os_error(old.name(), "cannot be replaced", errno);
-    if (::fchmod(fd.get(), st.st_mode & 07777) != 0 || ::fstat(fd.get(), &now) != 0)
+    if (::fchmod(fd.get(), st.st_mode & 07777) != 0)
       throw_os_error(old.name(), "cannot be replaced", errno);
   }
   fresh.file().write_at(0, content);
   fresh.file().sync();
   // Another process may have put a file of its own there.
-  if (PosixFile::identity_of(st) != old.identity()) throw_gone();
+  FileFacts facts;
+  facts.device = st.st_dev;
+  facts.inode = st.st_ino;
+  if (facts.identity() != old.identity()) throw_gone();
   UniqueFd fd = fresh.take()->release();
-  auto replaced = std::make_unique<PosixFile>(pool_, old.way(), old.name(), std::move(fd), now,
-                                              content.size(), FileUse::write);
+  if (const int error = get_facts(fd.get(), facts); error != 0)
+    throw_os_error(old.name(), "cannot be replaced", error);
+  auto replaced = std::make_unique<PosixFile>(pool_, old.way(), old.name(), std::move(fd), facts,
+                                              FileUse::write);
   if (policy_.locks) replaced->note_lock();
   const std::string name = old.name();
   if (::renameat(home.fd.get(), fresh.current().c_str(), home.fd.get(), last.c_str()) != 0)

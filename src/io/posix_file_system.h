@@ -13,6 +13,8 @@
 #include "io/path_policy.h"
 #include "io/posix_file.h"
 
+struct stat;
+
 namespace vmdk {
 
 struct PathPolicy {
