@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs what is missing, builds, and runs every test that this machine can run.
-# The last lines are ctest's; what was skipped for lack of something is named there.
+# What was skipped for lack of something is named at the end, with the figures of the proof suites; the
+# last line is that of ctest.
 #
 #   sh tests/run.sh [ARGUMENTS OF CTEST]
 #
@@ -49,4 +50,7 @@ logged configure cmake -S . -B "$build" $generator -DVMDK_TESTS=ON -DVMDK_TOOL=O
 logged build cmake --build "$build" --parallel "$jobs"
 
 cd "$build"
-exec ctest --output-on-failure --parallel "$jobs" "$@"
+{ ctest --output-on-failure --parallel "$jobs" "$@" && echo 0 > status || echo 1 > status; } | tee ctest.log
+sed -n 's/^figure: /proof: /p' Testing/Temporary/LastTest.log
+grep -E '^[0-9]+% tests passed' ctest.log || echo "no test was run"
+exit "$(cat status)"

@@ -113,7 +113,7 @@ int main(int argc, char** argv) {
     ++count;
   }
   failed = _cmocka_run_group_tests("crash", tests, count, NULL, NULL);
-  print_message("%lu crash states checked, %lu of them written to\n", total.states,
+  print_message("figure: %lu crash states checked, %lu of them written to\n", total.states,
                 total.written_on);
   return failed;
 }

@@ -159,6 +159,6 @@ int main(int argc, char** argv) {
     tests[count++].initial_state = (void*)(uintptr_t)(kinds + i);
   }
   failed = _cmocka_run_group_tests("fault", tests, count, NULL, NULL);
-  print_message("%lu faults were injected\n", injected);
+  print_message("figure: %lu faults injected\n", injected);
   return failed;
 }

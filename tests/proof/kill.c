@@ -232,8 +232,8 @@ static void test_kill(void** state) {
   }
   free(known);
   assert_true(acknowledged > 0);
-  print_message("%u kills, %u flushes acknowledged, %" PRIu64 " operations\n", kills, acknowledged,
-                operations);
+  print_message("figure: %u writers killed, %u flushes acknowledged, %" PRIu64 " operations\n",
+                kills, acknowledged, operations);
 }
 
 int main(void) {

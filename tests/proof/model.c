@@ -257,6 +257,7 @@ int main(int argc, char** argv) {
   tests[count].name = "many tables";
   tests[count++].test_func = test_many_tables;
   failed = _cmocka_run_group_tests("model", tests, count, NULL, NULL);
-  print_message("%lu steps, %lu disks looked at by qemu-img\n", steps_done, looked_at);
+  print_message("figure: %lu steps beside a model, %lu disks looked at by qemu-img\n", steps_done,
+                looked_at);
   return failed;
 }

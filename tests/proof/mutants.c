@@ -125,6 +125,6 @@ int main(int argc, char** argv) {
     printf("    %s\n", caught ? "caught" : "NOT CAUGHT");
     noticed += caught;
   }
-  printf("%d of %d mutants caught\n", noticed, all);
+  printf("figure: %d of %d mutants caught\n", noticed, all);
   return wrong || noticed != all;
 }

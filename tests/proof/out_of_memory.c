@@ -168,7 +168,7 @@ int main(int argc, char** argv) {
     tests[count++].initial_state = (void*)(uintptr_t)(kinds + i);
   }
   bad = _cmocka_run_group_tests("out_of_memory", tests, count, NULL, NULL);
-  print_message("%lu allocations were made to fail\n", injected);
+  print_message("figure: %lu allocations made to fail\n", injected);
   return bad;
 }
 
