@@ -15,8 +15,6 @@ namespace {
 constexpr std::uint64_t kDescriptorSectorField =
     28;  // descriptorOffset in the header of the extent
 
-Bytes bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
-
 // Where two texts of the same length differ.
 struct Difference {
   std::size_t begin, end;
@@ -39,23 +37,23 @@ class EmbeddedText final {
     const std::uint64_t begin = link_.text_offset + change.begin;
     const std::uint64_t end = link_.text_offset + change.end;
     if (begin / kSectorSize == (end - 1) / kSectorSize || is_mutant(Mutant::text_overwritten)) {
-      file_.write_at(begin, bytes_of(text).subspan(change.begin, change.end - change.begin));
+      file_.write_at(begin, as_bytes(text).subspan(change.begin, change.end - change.begin));
       sync();
       return;
     }
     const std::uint64_t size = file_.size();
     const std::uint64_t home = link_.text_sector * kSectorSize;
-    const std::uint64_t copy = divide_up(size, kSectorSize) * kSectorSize;
+    const std::uint64_t copy = round_up(size, kSectorSize);
     // All of its room, as what is in front of the text stays.
     std::string room(link_.text_room, '\0');
     file_.read_at(home, std::as_writable_bytes(std::span(room)));
     text.copy(room.data() + (link_.text_offset - home), text.size());
     state_.cut = size;
-    file_.write_at(copy, bytes_of(room));
+    file_.write_at(copy, as_bytes(room));
     state_.in_doubt = true;
     file_.sync();
     point_to(copy / kSectorSize);
-    file_.write_at(home, bytes_of(room));
+    file_.write_at(home, as_bytes(room));
     file_.sync();
     point_to(link_.text_sector);
     file_.resize(size);
@@ -99,7 +97,7 @@ void write_descriptor(FileSystem& files, Link& link, const std::string& text,
         same = text[i] == old[i] ? same + 1 : 0;
         if (same == 0) end = i + 1;
       }
-      link.files[0]->write_at(link.text_offset + at, bytes_of(text).subspan(at, end - at));
+      link.files[0]->write_at(link.text_offset + at, as_bytes(text).subspan(at, end - at));
       for (at = end; at < change.end && text[at] == old[at];) ++at;
     }
   } else if (link.text_room == 0) {
@@ -108,7 +106,7 @@ void write_descriptor(FileSystem& files, Link& link, const std::string& text,
     link.files[0]->read_at(0, std::as_writable_bytes(std::span(whole)));
     whole += text;
     state.in_doubt = false;
-    files.replace(link.files[0], bytes_of(whole));
+    files.replace(link.files[0], as_bytes(whole));
   } else {
     const std::uint64_t before = link.text_offset - link.text_sector * kSectorSize;
     if (text.size() > link.text_room - before)

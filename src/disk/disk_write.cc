@@ -63,7 +63,7 @@ void Disk::begin_change(std::uint64_t offset, std::uint64_t size, Bytes in) {
                     link.files.front()->name() + ": its extent " + std::to_string(number) + " is " +
                         (slot.access == VMDK_ACCESS_NONE ? "NOACCESS" : "RDONLY") +
                         ": it cannot be written")
-            .with_hint("take a snapshot (vmdk snapshot) and write to that");
+            .with_hint(kSnapshotHint);
       const Bytes piece = in.empty() ? in
                                      : in.subspan(static_cast<std::size_t>(at - offset),
                                                   static_cast<std::size_t>(end - at));
@@ -71,7 +71,7 @@ void Disk::begin_change(std::uint64_t offset, std::uint64_t size, Bytes in) {
         throw Error(VMDK_ERR_READ_ONLY,
                     link.files.front()->name() + ": its extent " + std::to_string(number) +
                         " is a ZERO extent: it has no file, and only zeros can be written to it")
-            .with_hint("take a snapshot (vmdk snapshot) and write to that");
+            .with_hint(kSnapshotHint);
       in_use_.reserve(in_use_.size() + 1);
       slot.extent->prepare();
     } catch (Error& error) {

@@ -16,6 +16,7 @@
 #include "format/sparse_header.h"
 #include "util/checked.h"
 #include "util/error.h"
+#include "util/zeros.h"
 
 namespace vmdk {
 
@@ -29,13 +30,9 @@ std::string sectors_text(std::uint64_t sectors) { return std::to_string(sectors)
 
 void check_capacity(const File& file, std::uint64_t header, std::uint64_t line,
                     std::uint64_t rounding) {
-  if (header == line || (header > line && header <= divide_up(line, rounding) * rounding)) return;
+  if (header == line || (header > line && header <= round_up(line, rounding))) return;
   throw_corrupt(file.name(), "its header says that it has " + sectors_text(header) +
                                  ", the descriptor says " + sectors_text(line));
-}
-
-bool all_zero(Bytes bytes) noexcept {
-  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
 }
 
 // A copy of the header, behind its marker, at the end of a stream.
@@ -53,7 +50,7 @@ std::optional<Footer> find_footer(const File& file) {
   file.read_at(end - size, tail);
   for (std::size_t at = tail.size(); at >= 2 * kSectorSize; at -= kSectorSize) {
     const Bytes sector = Bytes(tail).subspan(at - kSectorSize, kSectorSize);
-    if (all_zero(sector)) continue;
+    if (is_zero(sector)) continue;
     const Marker marker = Marker::decode(Bytes(tail).subspan(at - 2 * kSectorSize, kSectorSize));
     if (load_le<std::uint32_t>(sector, 0) != kSparseMagic || !marker.is(MarkerType::footer))
       return std::nullopt;

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <unordered_map>
 
 #include "disk/extent_opener.h"
 #include "disk/names.h"
+#include "disk/writable.h"
 #include "extent/flat_extent.h"
 #include "format/probe.h"
 #include "format/sparse_header.h"
@@ -25,8 +25,6 @@ constexpr std::size_t kMaxScanned = 256;      // descriptors looked at for a bar
 constexpr std::uint64_t kMaxScannedBytes = 1 << 20;
 constexpr std::size_t kMaxName = 4095;
 constexpr std::uint64_t kMaxBytesAhead = 16 << 20;  // of grains inflated ahead of readers
-constexpr std::uint32_t kNeverWritten =
-    0xfffffffe;  // CID of a disk that VMware made and nobody wrote to
 
 Buffer read_beginning(const File& file, std::size_t most) {
   Buffer bytes(static_cast<std::size_t>(std::min<std::uint64_t>(most, file.size())));
@@ -89,7 +87,7 @@ class Opener final {
   std::unique_ptr<Disk> open(const std::string& path) {
     std::vector<Link> links;
     links.push_back(open_link(open_entry(path), 0, true));
-    if (options_.write) check_writable(links.front());
+    if (options_.write) check_writable(links.front(), options_.open_parents, *parts_.reporter);
     while (options_.open_parents && links.back().descriptor.has_parent()) {
       if (links.size() == options_.max_chain_length)
         throw Error(VMDK_ERR_LIMIT, links.back().files[0]->name() +
@@ -130,9 +128,6 @@ class Opener final {
   std::unique_ptr<File> find_file(const Link& link, const std::string& raw, FileUse use);
   std::string same_but_case(const File& from, const std::string& name);
   void use(const File& file, std::uint32_t link, File* flat);
-
-  void check_writable(const Link& link) const;
-  void check_shared_bytes(const Link& link) const;
 
   Link open_parent(const Link& child, std::uint32_t number);
   // Why no parent was found: a file that was there, but could not be the parent; or a name that the
@@ -505,66 +500,6 @@ std::unique_ptr<File> Opener::find_file(const Link& link, const std::string& raw
   }
   throw Error(VMDK_ERR_NOT_FOUND,
               from.name() + ": the file of its extent " + quoted(utf8) + " is missing");
-}
-
-// -- Writing
-
-// What is written to an extent must not show up in another one.
-void Opener::check_shared_bytes(const Link& link) const {
-  struct Range {
-    const File* file;
-    std::uint64_t begin, end;
-    bool written;
-  };
-  std::vector<Range> ranges;
-  for (const Link::Slot& slot : link.slots)
-    if (slot.extent->kind() == VMDK_EXTENT_FLAT && slot.extent->size() != 0)
-      ranges.push_back({slot.extent->file(), slot.extent->file_offset(),
-                        slot.extent->file_offset() + slot.extent->size(),
-                        slot.access == VMDK_ACCESS_READ_WRITE});
-  std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) {
-    return std::less<>()(a.file, b.file) || (a.file == b.file && a.begin < b.begin);
-  });
-  std::uint64_t end = 0, written_end = 0;  // of what was seen of the file
-  for (std::size_t i = 0; i < ranges.size(); ++i) {
-    if (i == 0 || ranges[i].file != ranges[i - 1].file) end = written_end = 0;
-    if (ranges[i].begin < (ranges[i].written ? end : written_end))
-      throw Error(VMDK_ERR_READ_ONLY, ranges[i].file->name() +
-                                          ": cannot be written: more than one extent of " +
-                                          link.files[0]->name() + " has the bytes from " +
-                                          std::to_string(ranges[i].begin) + " on")
-          .with_hint("take a snapshot (vmdk snapshot) and write to that");
-    end = std::max(end, ranges[i].end);
-    if (ranges[i].written) written_end = std::max(written_end, ranges[i].end);
-  }
-}
-
-void Opener::check_writable(const Link& link) const {
-  const std::string& name = link.files[0]->name();
-  const auto refuse = [&](const std::string& why, const char* hint) {
-    throw Error(VMDK_ERR_READ_ONLY, name + ": cannot be written: " + why).with_hint(hint);
-  };
-  constexpr const char* kSnapshot = "take a snapshot (vmdk snapshot) and write to that";
-  if (link.descriptor.find("changeTrackPath"))
-    refuse("its changes are tracked in a file of their own, which would miss what is written here",
-           kSnapshot);
-  if (!options_.open_parents && link.descriptor.has_parent())
-    throw Error(VMDK_ERR_INVALID_ARGUMENT,
-                name + ": has a parent, without which it cannot be written (VMDK_OPEN_NO_PARENT)");
-  if (const auto filters = link.descriptor.find("ddb.iofilters"); filters && !filters->empty())
-    parts_.reporter->warn(name + ": belongs to I/O filters of vSphere (" + printable(*filters) +
-                          "), which will not know of what is written");
-  check_shared_bytes(link);
-  const char* why = nullptr;
-  for (const Link::Slot& slot : link.slots) {
-    if (slot.extent->size() == 0) continue;
-    const char* reason = slot.access != VMDK_ACCESS_READ_WRITE
-                             ? "its extents are RDONLY or NOACCESS"
-                             : slot.extent->why_read_only();
-    if (reason == nullptr) return;
-    if (why == nullptr) why = reason;
-  }
-  if (why != nullptr) refuse(why, kSnapshot);
 }
 
 // -- Parents

@@ -12,8 +12,7 @@ void Extent::prepare() {
   const char* why = why_read_only();
   if (why == nullptr) return;
   const std::string name = file() != nullptr ? file()->name() : "the extent";
-  throw Error(VMDK_ERR_READ_ONLY, name + ": cannot be written: " + why)
-      .with_hint("take a snapshot (vmdk snapshot) and write to that");
+  throw Error(VMDK_ERR_READ_ONLY, name + ": cannot be written: " + why).with_hint(kSnapshotHint);
 }
 
 void Extent::write(std::uint64_t, Bytes, const Below&) { prepare(); }

@@ -13,6 +13,9 @@
 
 namespace vmdk {
 
+// The hint where something is only read.
+inline constexpr const char* kSnapshotHint = "take a snapshot (vmdk snapshot) and write to that";
+
 enum class RunKind { data, zero, absent };
 
 // A piece of an extent that is stored in one way.

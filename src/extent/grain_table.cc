@@ -11,8 +11,6 @@ namespace vmdk {
 
 namespace {
 
-constexpr std::uint32_t kAbsent = 0, kZero = 1;
-constexpr std::uint64_t kEntrySize = 4;
 constexpr std::uint64_t kTablesPerRun = 65536;  // bounds the work of one run()
 constexpr std::uint64_t kGrainsPerRun = 1 << 20;
 constexpr std::size_t kMaxReported = 65536;
@@ -23,7 +21,9 @@ constexpr std::uint64_t kTableKey = std::uint64_t{1}
 constexpr std::uint64_t kSmallestRecord = 13;  // of a compressed grain: marker and a byte
 
 RunKind kind_of_entry(std::uint64_t entry) noexcept {
-  return entry == kAbsent ? RunKind::absent : entry == kZero ? RunKind::zero : RunKind::data;
+  return entry == GrainTable::kAbsent ? RunKind::absent
+         : entry == GrainTable::kZero ? RunKind::zero
+                                      : RunKind::data;
 }
 
 bool overlap(const SectorRange& range, std::uint64_t sector, std::uint64_t sectors) noexcept {

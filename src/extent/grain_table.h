@@ -43,6 +43,10 @@ struct GrainRun {
 // Const functions: any number of threads.
 class GrainTable final {
  public:
+  // Entries that are no place, and the size of each.
+  static constexpr std::uint32_t kAbsent = 0, kZero = 1;
+  static constexpr std::uint64_t kEntrySize = 4;
+
   // Throws VMDK_ERR_CORRUPT if the directory is not inside the file (when recovering, neither
   // copy).
   GrainTable(File& file, const GrainLayout& layout, const Shared& shared);

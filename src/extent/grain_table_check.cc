@@ -11,8 +11,6 @@ namespace vmdk {
 
 namespace {
 
-constexpr std::uint32_t kAbsent = 0, kZero = 1;
-constexpr std::uint64_t kEntrySize = 4;
 constexpr std::size_t kBytesAtOnce = 1 << 20;
 constexpr std::uint64_t kMostUncopied = 1024;
 constexpr std::uint64_t kMostTorn = 1 << 20;
@@ -44,7 +42,7 @@ class Places final {
 };
 
 std::uint32_t entry_at(Bytes table, std::uint64_t i) noexcept {
-  return load_le<std::uint32_t>(table, static_cast<std::size_t>(i * kEntrySize));
+  return load_le<std::uint32_t>(table, static_cast<std::size_t>(i * GrainTable::kEntrySize));
 }
 
 }  // namespace
@@ -98,7 +96,7 @@ void GrainTable::check_tables(const std::vector<std::uint32_t>& primary,
       throw Error(VMDK_ERR_READ_ONLY,
                   file_.name() + ": cannot be written: its directory says that grain table " +
                       std::to_string(i) + " is of zeros as a whole, which only few programs know")
-          .with_hint("take a snapshot (vmdk snapshot) and write to that");
+          .with_hint(kSnapshotHint);
     if (own == kAbsent && copy != kAbsent)
       refuse("grain table " + std::to_string(i) +
              " is missing in the grain directory, but its redundant copy is at sector " +

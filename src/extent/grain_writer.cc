@@ -17,10 +17,6 @@ constexpr std::size_t kMostFree = 1 << 18;  // grains remembered to be used agai
 // Places in the headers (VDF, "Hosted Sparse Extent Header", "ESX Server Sparse Extents").
 constexpr std::uint64_t kHostedUnclean = 72, kCowdFreeSector = 28, kCowdUnclean = 1648;
 
-std::uint64_t round_up(std::uint64_t value, std::uint64_t to) noexcept {
-  return divide_up(value, to) * to;
-}
-
 }  // namespace
 
 std::uint64_t GrainWriter::end_of(std::uint64_t grain) const noexcept {

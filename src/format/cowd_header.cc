@@ -48,7 +48,7 @@ std::optional<CowdHeader> new_cowd_header(std::uint32_t capacity_sectors,
   const std::uint64_t gd_sector = kCowdHeaderSize / kSectorSize;
   const std::uint64_t end =
       gd_sector + divide_up(tables * 4, kSectorSize) + tables * kCowdTableSectors;
-  const std::uint64_t free_sector = divide_up(end, grain_sectors) * grain_sectors;
+  const std::uint64_t free_sector = round_up(end, grain_sectors);
   if (free_sector > UINT32_MAX) return std::nullopt;
   CowdHeader header;
   header.capacity = capacity_sectors;

@@ -17,6 +17,8 @@
 namespace vmdk {
 
 inline constexpr std::uint32_t kNoParent = 0xffffffff;  // parentCID of a base disk
+// CID of a disk that VMware made and nobody wrote to.
+inline constexpr std::uint32_t kNeverWritten = 0xfffffffe;
 
 enum class ExtentType { flat, sparse, zero, vmfs, vmfs_sparse, vmfs_rdm, vmfs_raw, se_sparse };
 

@@ -62,7 +62,7 @@ bool is_hex(std::string_view text) noexcept {
 // A content ID of so many digits that is not the old one, nor one that means something else.
 std::uint32_t other_id(std::uint32_t random, std::uint32_t old, std::size_t digits) noexcept {
   const std::uint32_t most =
-      digits == kDigits ? 0xfffffffd : (std::uint32_t{1} << (4 * digits)) - 1;
+      digits == kDigits ? kNeverWritten - 1 : (std::uint32_t{1} << (4 * digits)) - 1;
   const std::uint32_t least = digits == kDigits ? 1 : std::uint32_t{1} << (4 * (digits - 1));
   std::uint32_t id = least + random % (most - least + 1);
   if (id == old) id = id == most ? least : id + 1;

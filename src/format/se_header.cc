@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "util/error.h"
+#include "util/zeros.h"
 
 namespace vmdk {
 
@@ -19,10 +20,6 @@ void expect(const std::string& name, const char* field, std::uint64_t value,
   throw Error(VMDK_ERR_UNSUPPORTED, name + ": the seSparse header has " + field + " " +
                                         std::to_string(value) + " where only " +
                                         std::to_string(expected) + " is known");
-}
-
-bool all_zero(Bytes in) noexcept {
-  return std::all_of(in.begin(), in.end(), [](std::byte b) { return b == std::byte{0}; });
 }
 
 }  // namespace
@@ -44,7 +41,7 @@ SeHeader SeHeader::decode(const std::string& name, Bytes in) {
   expect(name, "flags", at(40), 0);
   for (std::size_t reserved = 48; reserved < 80; reserved += 8)
     expect(name, "reserved field", at(reserved), 0);
-  if (!all_zero(in.subspan(208, 304)))
+  if (!is_zero(in.subspan(208, 304)))
     throw Error(VMDK_ERR_UNSUPPORTED, name + ": the seSparse header has fields that are not known");
   SeHeader header;
   header.capacity = at(16);

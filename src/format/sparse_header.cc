@@ -121,7 +121,7 @@ std::optional<SparseHeader> new_sparse_header(std::uint64_t capacity_sectors,
   header.rgd_sector = 1 + descriptor_sectors;
   header.gd_sector = header.rgd_sector + directory_sectors + tables * kTableSectors;
   const std::uint64_t end = header.gd_sector + directory_sectors + tables * kTableSectors;
-  header.overhead = divide_up(end, grain_sectors) * grain_sectors;
+  header.overhead = round_up(end, grain_sectors);
   if (header.overhead > UINT32_MAX) return std::nullopt;
   return header;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "io/file_lock.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -14,6 +13,7 @@
 #include <memory>
 #include <span>
 
+#include "io/listing.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -50,11 +50,6 @@ bool is_held_by_others(int fd, int first, int last) {
   return ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-struct CloseDir {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
-using Dir = std::unique_ptr<DIR, CloseDir>;
-
 std::string read_small(const std::string& path) {
   std::array<char, 4096> text;
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -67,7 +62,7 @@ std::string read_small(const std::string& path) {
 // Does this process hold a lock on the file? The lines to look for end in "MAJOR:MINOR:INODE START
 // END".
 bool holds_lock(const std::string& process, const std::string& file) {
-  const Dir infos(::opendir((process + "/fdinfo").c_str()));
+  const Listing infos(::opendir((process + "/fdinfo").c_str()));
   if (!infos) return false;
   while (const dirent* entry = ::readdir(infos.get())) {
     if (entry->d_name[0] == '.') continue;
@@ -86,7 +81,7 @@ std::string holder_of(int fd) {
   std::array<char, 64> needle;
   std::snprintf(needle.data(), needle.size(), " %02x:%02x:%llu ", major(st.st_dev),
                 minor(st.st_dev), static_cast<unsigned long long>(st.st_ino));
-  const Dir processes(::opendir("/proc"));
+  const Listing processes(::opendir("/proc"));
   if (!processes) return {};
   const std::string self = std::to_string(::getpid());
   while (const dirent* entry = ::readdir(processes.get())) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "io/posix_file_system.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include <cstdlib>
 
 #include "io/file_lock.h"
+#include "io/listing.h"
 #include "util/checked.h"
 #include "util/error.h"
 #include "util/random.h"
@@ -39,18 +39,6 @@ const char* file_type(mode_t mode) {
 std::string join(const std::string& directory, const std::string& name) {
   if (directory.empty() || is_absolute(name)) return name;
   return directory.back() == '/' ? directory + name : directory + "/" + name;
-}
-
-struct CloseDir {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
-using Dir = std::unique_ptr<DIR, CloseDir>;
-
-// Null if it cannot be listed.
-Dir list_directory(UniqueFd fd) {
-  Dir dir(fd.ok() ? ::fdopendir(fd.get()) : nullptr);
-  if (dir) fd.release();
-  return dir;
 }
 
 // Brings the names in the directory of a file to stable storage. Returns 0 or an errno value.
@@ -179,7 +167,7 @@ bool PosixFileSystem::lock(int fd, const struct stat& st, const PosixWay& way,
 // file.
 void PosixFileSystem::respect_vmware(const PosixWay& way, const std::string& shown) const {
   const PosixWay folder{way.directory, way.name + ".lck", way.beneath};
-  const Dir dir =
+  const Listing dir =
       list_directory(UniqueFd(folder.open(O_RDONLY | O_DIRECTORY | kOpenFlags, policy_.resolver)));
   if (!dir) return;
   while (const dirent* entry = ::readdir(dir.get())) {
@@ -261,7 +249,7 @@ std::unique_ptr<File> PosixFileSystem::open_outside(const File& from, const Posi
 std::vector<std::string> PosixFileSystem::siblings(const File& from) {
   std::vector<std::string> names;
   const PosixDirectory& home = directory_of(static_cast<const PosixFile&>(from));
-  const Dir dir =
+  const Listing dir =
       list_directory(UniqueFd(::openat(home.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
   if (!dir) return names;
   while (const dirent* entry = ::readdir(dir.get())) {

@@ -159,7 +159,7 @@ std::vector<TarMember> list_tar(const File& tar) {
       if (regular) members.push_back({std::move(name), content, size});
       extension = {};
     }
-    at = content + divide_up(size, kBlock) * kBlock;
+    at = content + round_up(size, kBlock);
   }
   return members;
 }

@@ -98,8 +98,6 @@ void write_directory(File& file, std::uint64_t sector, std::uint64_t first_table
   }
 }
 
-Bytes bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
-
 class Creator final {
  public:
   Creator(FileSystem& files, const std::string& path, const NewDisk& disk)
@@ -121,7 +119,7 @@ class Creator final {
         write_extent(extents_[i]->file(), lines_[i].sectors);
         sync(*extents_[i]);
       }
-      entry_->file().write_at(0, bytes_of(text));
+      entry_->file().write_at(0, as_bytes(text));
     }
     sync(*entry_);
     progress(total());
@@ -272,7 +270,7 @@ class Creator final {
     const std::uint64_t table = header->gtes_per_gt * 4 / kSectorSize;
     file.resize(header->overhead * kSectorSize);
     file.write_at(0, header->encode());
-    if (!text.empty()) file.write_at(kSparseHeaderSize, bytes_of(text));
+    if (!text.empty()) file.write_at(kSparseHeaderSize, as_bytes(text));
     for (const std::uint64_t at : {header->rgd_sector, header->gd_sector})
       write_directory(file, at, at + directory, table, tables);
   }
@@ -338,10 +336,9 @@ class Creator final {
 }  // namespace
 
 std::uint32_t new_content_id() {
-  // 0 is the default of options, ffffffff no disk, fffffffe one that VMware made and never wrote
-  // to.
+  // 0 is the default of options.
   for (;;)
-    if (const std::uint32_t cid = random_number(); cid != 0 && cid < 0xfffffffe) return cid;
+    if (const std::uint32_t cid = random_number(); cid != 0 && cid < kNeverWritten) return cid;
 }
 
 Database new_database(vmdk_type type, vmdk_adapter adapter, std::uint32_t hardware_version,

@@ -39,6 +39,8 @@ void store_le(MutableBytes out, std::size_t at, T value) {
   std::memcpy(out.data() + at, raw.data(), sizeof(T));
 }
 
+inline Bytes as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+
 inline std::string_view as_text(Bytes in) {
   return {reinterpret_cast<const char*>(in.data()), in.size()};
 }

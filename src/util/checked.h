@@ -33,6 +33,10 @@ constexpr std::uint64_t divide_up(std::uint64_t a, std::uint64_t b) noexcept {
   return a / b + (a % b != 0 ? 1 : 0);
 }
 
+constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t to) noexcept {
+  return divide_up(value, to) * to;
+}
+
 }  // namespace vmdk
 
 #endif

@@ -236,8 +236,8 @@ static void test_many_tables(void** state) {
 }
 
 int main(int argc, char** argv) {
-  struct CMUnitTest tests[32];
-  size_t i, count = 0;
+  struct CMUnitTest tests[MOST_KIND_TESTS + 2];
+  size_t count;
   int failed;
 
   if (getenv("VMDK_SEED") != NULL) seed = strtoull(getenv("VMDK_SEED"), NULL, 10);
@@ -246,12 +246,7 @@ int main(int argc, char** argv) {
   print_message("VMDK_SEED=%llu%s\n", (unsigned long long)seed,
                 with_qemu ? "" : "; skipped: qemu-img is not installed");
   memset(tests, 0, sizeof(tests));
-  for (i = 0; i < kind_count; ++i) {
-    if (argc > 1 && strcmp(argv[1], kinds[i].name) != 0) continue;
-    tests[count].name = kinds[i].name;
-    tests[count].test_func = test_kind;
-    tests[count++].initial_state = (void*)(uintptr_t)(kinds + i);
-  }
+  count = add_kind_tests(tests, test_kind, argc > 1 ? argv[1] : NULL);
   tests[count].name = "a ZERO extent";
   tests[count++].test_func = test_zero_extent;
   tests[count].name = "many tables";

@@ -156,17 +156,11 @@ static void test_kind(void** state) {
 }
 
 int main(int argc, char** argv) {
-  struct CMUnitTest tests[32];
-  size_t i, count = 0;
+  struct CMUnitTest tests[MOST_KIND_TESTS];
+  size_t count;
   int bad;
 
-  memset(tests, 0, sizeof(tests));
-  for (i = 0; i < kind_count; ++i) {
-    if (argc > 1 && strcmp(argv[1], kinds[i].name) != 0) continue;
-    tests[count].name = kinds[i].name;
-    tests[count].test_func = test_kind;
-    tests[count++].initial_state = (void*)(uintptr_t)(kinds + i);
-  }
+  count = add_kind_tests(tests, test_kind, argc > 1 ? argv[1] : NULL);
   bad = _cmocka_run_group_tests("out_of_memory", tests, count, NULL, NULL);
   print_message("figure: %lu allocations made to fail\n", injected);
   return bad;

@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 
-#include "support/check.h"
 #include "support/image.h"
 
 #define UNIT WORKLOAD_UNIT
@@ -731,4 +730,17 @@ void run_free(struct run* run) {
   recording_io_free(&run->io);
   free(run->sessions);
   free(run->done);
+}
+
+size_t add_kind_tests(struct CMUnitTest* tests, CMUnitTestFunction test, const char* only) {
+  size_t i, count = 0;
+
+  for (i = 0; i < kind_count; ++i) {
+    if (only != NULL && strcmp(only, kinds[i].name) != 0) continue;
+    memset(tests + count, 0, sizeof(*tests));
+    tests[count].name = kinds[i].name;
+    tests[count].test_func = test;
+    tests[count++].initial_state = (void*)(uintptr_t)(kinds + i);
+  }
+  return count;
 }

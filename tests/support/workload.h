@@ -6,6 +6,7 @@
 
 #include <vmdk/vmdk.h>
 
+#include "support/check.h"
 #include "support/disk_model.h"
 #include "support/raw_check.h"
 #include "support/recording_io.h"
@@ -178,6 +179,11 @@ struct content_check {
 
 /* Reads and compares; gives 0 if something is there that may not be. */
 int check_content(vmdk_disk* disk, struct disk_model* model, struct content_check* check);
+
+/* Adds a test for each kind, or for the one of that name, to as many as MOST_KIND_TESTS; the kind
+ * is its initial state. Gives how many. */
+enum { MOST_KIND_TESTS = 32 };
+size_t add_kind_tests(struct CMUnitTest* tests, CMUnitTestFunction test, const char* only);
 
 /* Puts the files of a store into a folder. */
 void store_to_folder(const struct store* store, const char* folder);
