@@ -4,57 +4,19 @@
 
 #include <algorithm>
 #include <charconv>
-#include <mutex>
 #include <set>
-#include <shared_mutex>
 
 #include "api/boundary.h"
+#include "api/handle.h"
 #include "api/open_request.h"
+#include "disk/open_raw.h"
 #include "format/geometry.h"
 #include "util/checked.h"
 #include "util/text.h"
-#include "util/turn_mutex.h"
-
-struct vmdk_disk {
-  std::unique_ptr<vmdk::Disk> disk;
-  vmdk::TurnMutex mutex;  // of disks that can be written
-};
 
 namespace vmdk {
 
 namespace {
-
-// The disk, shared with other readers as long as this lives. Where nothing can be written there is
-// nothing to wait for.
-class Reading final {
- public:
-  explicit Reading(vmdk_disk* handle) {
-    require(handle != nullptr, "disk is NULL");
-    disk_ = handle->disk.get();
-    if (disk_->writable()) lock_ = std::shared_lock(handle->mutex);
-  }
-  const Disk& operator*() const noexcept { return *disk_; }
-  const Disk* operator->() const noexcept { return disk_; }
-
- private:
-  const Disk* disk_;
-  std::shared_lock<TurnMutex> lock_;
-};
-
-// The disk, alone.
-class Writing final {
- public:
-  explicit Writing(vmdk_disk* handle) {
-    require(handle != nullptr, "disk is NULL");
-    disk_ = handle->disk.get();
-    lock_ = std::unique_lock(handle->mutex);
-  }
-  Disk* operator->() const noexcept { return disk_; }
-
- private:
-  Disk* disk_;
-  std::unique_lock<TurnMutex> lock_;
-};
 
 const Link& link_of(const Disk& disk, std::uint32_t number) {
   if (number < disk.links().size()) return disk.links()[number];
@@ -216,8 +178,11 @@ vmdk_status vmdk_open(const char* path, const vmdk_open_options* options, vmdk_d
     vmdk::require(out_disk != nullptr, "out_disk is NULL");
     vmdk::Request request = vmdk::read_options(options);
     auto handle = std::make_unique<vmdk_disk>();
-    handle->disk = vmdk::open_disk(std::move(request.files), std::move(request.reporter), path,
-                                   request.options);
+    handle->disk =
+        request.raw
+            ? vmdk::open_raw_disk(std::move(request.files), std::move(request.reporter), path)
+            : vmdk::open_disk(std::move(request.files), std::move(request.reporter), path,
+                              request.options);
     *out_disk = handle.release();
   });
 }

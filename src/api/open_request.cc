@@ -25,7 +25,7 @@ Request read_options(const vmdk_open_options* in) {
   const vmdk_open_options options = copy_options(in);
   const vmdk_limits limits = copy_options(options.limits);
   constexpr std::uint32_t kKnown =
-      VMDK_OPEN_WRITE | VMDK_OPEN_NO_PARENT | VMDK_OPEN_NO_LOCK | VMDK_OPEN_RECOVER;
+      VMDK_OPEN_WRITE | VMDK_OPEN_NO_PARENT | VMDK_OPEN_NO_LOCK | VMDK_OPEN_RECOVER | VMDK_OPEN_RAW;
   if ((options.flags & ~kKnown) != 0)
     throw Error(VMDK_ERR_UNSUPPORTED,
                 "vmdk_open_options::flags has flags this version does not know");
@@ -37,6 +37,10 @@ Request read_options(const vmdk_open_options* in) {
   out.open_parents = (options.flags & VMDK_OPEN_NO_PARENT) == 0;
   out.recover = (options.flags & VMDK_OPEN_RECOVER) != 0;
   require(!out.write || !out.recover, "VMDK_OPEN_WRITE does not go with VMDK_OPEN_RECOVER");
+  request.raw = (options.flags & VMDK_OPEN_RAW) != 0;
+  require(!request.raw || (options.flags & ~(VMDK_OPEN_RAW | VMDK_OPEN_NO_LOCK)) == 0,
+          "VMDK_OPEN_RAW goes with VMDK_OPEN_NO_LOCK only");
+  require(!request.raw || options.member == nullptr, "VMDK_OPEN_RAW does not go with a member");
   out.threads = std::max(options.threads, 1u);
   if (options.encoding != nullptr) out.encoding = options.encoding;
   if (options.member != nullptr) out.member = options.member;

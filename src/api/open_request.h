@@ -15,6 +15,7 @@ namespace vmdk {
 
 struct Request {
   OpenOptions options;
+  bool raw = false;  // the file is no VMDK
   std::unique_ptr<FileSystem> files;
   std::unique_ptr<Reporter> reporter;
 };

@@ -130,9 +130,23 @@ void Disk::read_from(std::size_t first_link, std::uint64_t offset, MutableBytes 
   }
 }
 
+// What a flat file has no block for is zeros. Reading does not ask: that would cost more than it
+// saves.
 DiskRun Disk::map(std::uint64_t offset, std::uint64_t size) const {
   check_range(offset, size);
-  return Walk(*this, offset, size).next();
+  DiskRun found = Walk(*this, offset, size).next();
+  Run& run = found.run;
+  if (run.kind != RunKind::data) return found;
+  const Extent& extent = *links_[found.link].slots[found.extent].extent;
+  if (extent.kind() != VMDK_EXTENT_FLAT) return found;
+  const std::uint64_t data = extent.file()->next_data(run.file_offset);
+  const bool hole = data > run.file_offset;
+  const std::uint64_t until = hole ? data : extent.file()->next_hole(run.file_offset);
+  run.size = std::min(run.size, until - run.file_offset);
+  if (!hole) return found;
+  run.kind = RunKind::zero;
+  run.file_offset = UINT64_MAX;
+  return found;
 }
 
 bool Disk::has_data_below(std::uint64_t offset, std::uint64_t size) const {

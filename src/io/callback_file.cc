@@ -92,9 +92,10 @@ class CallbackFile final : public File {
 // Has its final name from the beginning where the caller's files cannot be renamed.
 class CallbackNewFile final : public NewFile {
  public:
-  CallbackNewFile(const vmdk_io& io, const std::string& name)
+  CallbackNewFile(const vmdk_io& io, const std::string& name, bool over)
       : io_(io),
         name_(name),
+        over_(over),
         current_(io.rename ? name + ".new-" + hex8(random_number()) : name),
         file_(std::make_unique<CallbackFile>(io_, name_)) {
     const int error = file_->open(current_, VMDK_FILE_WRITE | VMDK_FILE_CREATE);
@@ -109,7 +110,8 @@ class CallbackNewFile final : public NewFile {
   File& file() noexcept override { return *file_; }
   void publish() override {
     file_.reset();
-    rename(0);
+    rename(over_ ? VMDK_FILE_REPLACE : 0);
+    if (over_) keep();
   }
   void keep() noexcept override { there_ = false; }
 
@@ -123,7 +125,9 @@ class CallbackNewFile final : public NewFile {
 
  private:
   vmdk_io io_;
-  std::string name_, current_;
+  std::string name_;
+  bool over_;  // replaces a file of its name
+  std::string current_;
   std::unique_ptr<CallbackFile> file_;
   bool there_ = false;
 };
@@ -168,12 +172,15 @@ std::unique_ptr<File> CallbackFileSystem::open_named(const File& from, const std
   return try_open(directory == "/" ? directory + name : directory + "/" + name, use);
 }
 
-std::unique_ptr<NewFile> CallbackFileSystem::create(const std::string& name) {
+std::unique_ptr<NewFile> CallbackFileSystem::create(const std::string& name, Existing existing) {
   if (!io_.remove)
     throw Error(VMDK_ERR_INVALID_ARGUMENT, "vmdk_io: remove must be set to create files");
-  if (io_.rename && try_open(name, FileUse::look))
+  const bool over = existing == Existing::replace;
+  if (over && !io_.rename)
+    throw Error(VMDK_ERR_UNSUPPORTED, name + ": to replace a file, vmdk_io needs to have rename");
+  if (!over && io_.rename && try_open(name, FileUse::look))
     throw_os_error(name, "cannot be created", EEXIST);
-  return std::make_unique<CallbackNewFile>(io_, name);
+  return std::make_unique<CallbackNewFile>(io_, name, over);
 }
 
 void CallbackFileSystem::replace(std::unique_ptr<File>& file, Bytes content) {
@@ -181,7 +188,7 @@ void CallbackFileSystem::replace(std::unique_ptr<File>& file, Bytes content) {
   if (!io_.rename || !io_.remove)
     throw Error(VMDK_ERR_UNSUPPORTED,
                 name + ": its length changes, which needs vmdk_io to have rename and remove");
-  CallbackNewFile fresh(io_, name);
+  CallbackNewFile fresh(io_, name, true);
   fresh.file().write_at(0, content);
   fresh.file().sync();
   fresh.rename(VMDK_FILE_REPLACE);

@@ -16,7 +16,7 @@ class CallbackFileSystem final : public FileSystem {
 
   std::unique_ptr<File> open(const std::string& name, FileUse use) override;
   std::unique_ptr<File> open_named(const File& from, const std::string& name, FileUse use) override;
-  std::unique_ptr<NewFile> create(const std::string& name) override;
+  std::unique_ptr<NewFile> create(const std::string& name, Existing existing) override;
   void replace(std::unique_ptr<File>& file, Bytes content) override;
   std::string path_between(const std::string& from, const std::string& to) override;
   std::vector<std::string> siblings(const File& from) override;

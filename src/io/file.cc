@@ -21,7 +21,9 @@ void File::resize(std::uint64_t) {
   throw Error(VMDK_ERR_READ_ONLY, name() + ": was opened to read");
 }
 
-std::unique_ptr<NewFile> FileSystem::create(const std::string& name) {
+bool File::copy_from(const File&, std::uint64_t, std::uint64_t, std::uint64_t) { return false; }
+
+std::unique_ptr<NewFile> FileSystem::create(const std::string& name, Existing) {
   throw Error(VMDK_ERR_READ_ONLY, name + ": no files can be created there");
 }
 

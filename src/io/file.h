@@ -43,6 +43,9 @@ class File {
   // if there is none.
   virtual std::uint64_t next_data(std::uint64_t offset) const { return offset; }
 
+  // Where a hole begins behind `offset`, which next_data() gave; size() if that is not known.
+  virtual std::uint64_t next_hole(std::uint64_t) const { return size(); }
+
   // The rest is for files opened to write; others throw VMDK_ERR_READ_ONLY.
 
   // Extends the file where needed. On failure any part may be written, and the file may be longer.
@@ -61,6 +64,9 @@ class File {
   virtual bool clear(std::uint64_t, std::uint64_t) { return false; }
   // Reserves the space of the first `size` bytes, which extends the file; false as above.
   virtual bool reserve(std::uint64_t) { return false; }
+  // Has the host copy bytes of another file to `offset`, sharing them where it can; false as above.
+  virtual bool copy_from(const File& from, std::uint64_t from_offset, std::uint64_t offset,
+                         std::uint64_t size);
 };
 
 // Throws VMDK_ERR_CORRUPT unless `size` bytes at `offset` are inside the file.
@@ -72,8 +78,8 @@ class NewFile {
   virtual ~NewFile() = default;
   virtual File& file() noexcept = 0;
   // Gives it the name asked for, under which it may not be found before, and closes it. Throws
-  // VMDK_ERR_EXISTS if that is taken meanwhile. It is to be synced before; file() is gone
-  // afterwards.
+  // VMDK_ERR_EXISTS if that is taken meanwhile; one that replaces another is kept from then on. It
+  // is to be synced before; file() is gone afterwards.
   virtual void publish() = 0;
   virtual void keep() noexcept = 0;
 };
@@ -93,8 +99,10 @@ class FileSystem {
 
   // The rest changes the file system; where that cannot be done it throws VMDK_ERR_READ_ONLY.
 
-  // Creates a file that the caller named. Throws VMDK_ERR_EXISTS if it is there.
-  virtual std::unique_ptr<NewFile> create(const std::string& name);
+  // Creates a file that the caller named. Throws VMDK_ERR_EXISTS if it is there and not to be
+  // replaced when the new one is published.
+  enum class Existing { refuse, replace };
+  virtual std::unique_ptr<NewFile> create(const std::string& name, Existing existing);
 
   // Puts another file with this content in the place of `file`, opened here to write, at once and
   // for good; `file` is the new one then. On failure both are as before, unless the status is

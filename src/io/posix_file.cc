@@ -2,6 +2,8 @@
 #include "io/posix_file.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -205,6 +207,14 @@ std::uint64_t PosixFile::next_data(std::uint64_t offset) const {
   return errno == ENXIO ? size() : offset;
 }
 
+std::uint64_t PosixFile::next_hole(std::uint64_t offset) const {
+  if (facts_.is_device() || offset >= size()) return size();
+  const Pin pin(*this);
+  const off_t at = ::lseek(pin.fd(), static_cast<off_t>(offset), SEEK_HOLE);
+  return at > static_cast<off_t>(offset) ? std::min(static_cast<std::uint64_t>(at), size())
+                                         : size();
+}
+
 void PosixFile::write_at(std::uint64_t offset, Bytes in) {
   if (use_ != FileUse::write) return File::write_at(offset, in);
   if (!in_bounds(offset, in.size(), INT64_MAX)) throw_os_error(name_, "writing failed", EFBIG);
@@ -249,6 +259,50 @@ void PosixFile::sync() {
   while (::fdatasync(pin.fd()) != 0)
     if (errno != EINTR) throw_os_error(name_, "bringing it to stable storage failed", errno);
   unsynced_ = false;
+}
+
+// Blocks are shared where both places are whole blocks of one file system that can do it.
+bool PosixFile::copy_from(const File& from, std::uint64_t from_offset, std::uint64_t offset,
+                          std::uint64_t size) {
+  constexpr unsigned kNoClone = 8, kNoCopy = 16;
+  const auto* const source = dynamic_cast<const PosixFile*>(&from);
+  if (source == nullptr || use_ != FileUse::write || (refused_ & kNoCopy) != 0) return false;
+  check_inside(from, from_offset, size);
+  if (!in_bounds(offset, size, INT64_MAX)) throw_os_error(name_, "writing failed", EFBIG);
+  const Pin pin(*this), source_pin(*source);
+  unsynced_ = true;
+  const auto note_end = [&](std::uint64_t end) {
+    if (end > this->size()) size_.store(end, std::memory_order_relaxed);
+  };
+  if ((refused_ & kNoClone) == 0) {
+    const file_clone_range range{source_pin.fd(), from_offset, size, offset};
+    if (::ioctl(pin.fd(), FICLONERANGE, &range) == 0) {
+      note_end(offset + size);
+      return true;
+    }
+    if (errno != EINVAL) refused_ |= kNoClone;  // else: these are no whole blocks
+  }
+  auto in = static_cast<off_t>(from_offset), out = static_cast<off_t>(offset);
+  for (std::uint64_t left = size; left > 0;) {
+    const ssize_t got =
+        ::copy_file_range(source_pin.fd(), &in, pin.fd(), &out,
+                          static_cast<std::size_t>(std::min<std::uint64_t>(left, 1 << 30)), 0);
+    if (got < 0 && errno == EINTR) continue;
+    const int error = got < 0 ? errno : 0;
+    if (left == size && (error == EXDEV || error == EINVAL || error == ENOSYS ||
+                         error == EOPNOTSUPP || error == EPERM)) {
+      refused_ |= kNoCopy;
+      return false;
+    }
+    if (error != 0)
+      throw_os_error(name_, ("copying to it from " + source->name() + " failed").c_str(), error);
+    if (got == 0)
+      throw_corrupt(source->name(), "ends at byte " + std::to_string(in) +
+                                        ": it has become shorter since it was opened");
+    left -= static_cast<std::uint64_t>(got);
+    note_end(static_cast<std::uint64_t>(out));
+  }
+  return true;
 }
 
 bool PosixFile::allocate(int mode, const char* what, std::uint64_t offset, std::uint64_t size) {

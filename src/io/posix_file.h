@@ -88,6 +88,7 @@ class PosixFile final : public File {
   const std::string& name() const override { return name_; }
   std::string identity() const override { return facts_.identity(); }
   std::uint64_t next_data(std::uint64_t offset) const override;
+  std::uint64_t next_hole(std::uint64_t offset) const override;
 
   void write_at(std::uint64_t offset, Bytes in) override;
   void resize(std::uint64_t size) override;
@@ -96,6 +97,8 @@ class PosixFile final : public File {
   bool punch(std::uint64_t offset, std::uint64_t size) override;
   bool clear(std::uint64_t offset, std::uint64_t size) override;
   bool reserve(std::uint64_t size) override;
+  bool copy_from(const File& from, std::uint64_t from_offset, std::uint64_t offset,
+                 std::uint64_t size) override;
 
   const PosixWay& way() const noexcept { return way_; }
   FileUse use() const noexcept { return use_; }
@@ -125,7 +128,7 @@ class PosixFile final : public File {
   bool unsynced_;
   bool resident_ = false;
   bool locked_ = false;
-  unsigned refused_ = 0;  // ways of allocate() that the file system does not have
+  unsigned refused_ = 0;  // ways of allocate() and copy_from() that the file system does not have
 };
 
 }  // namespace vmdk

@@ -11,6 +11,7 @@
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 #include "io/file_lock.h"
 #include "io/listing.h"
@@ -265,8 +266,12 @@ std::vector<std::string> PosixFileSystem::siblings(const File& from) {
 // Has no name until it is published, where the host can make such files, else a temporary one.
 class PosixFileSystem::New final : public NewFile {
  public:
-  New(const PosixDirectory& home, const std::string& shown)
-      : home_(home), name_(base_name(shown)), shown_(shown) {}
+  // `name` is in `home`; it replaces `replaced` if that is not null.
+  New(const PosixDirectory& home, std::string name, const std::string& shown,
+      const struct stat* replaced)
+      : home_(home), name_(std::move(name)), shown_(shown) {
+    if (replaced != nullptr) replaced_ = *replaced;
+  }
 
   void make(PosixFileSystem& files, bool unnamed) {
     UniqueFd fd;
@@ -281,6 +286,7 @@ class PosixFileSystem::New final : public NewFile {
     FileFacts facts;
     if (const int error = get_facts(fd.get(), facts); error != 0)
       throw_os_error(shown_, "cannot be created", error);
+    if (replaced_) take_over(fd.get(), *replaced_);
     if (files.policy_.locks) lock_file(fd.get(), shown_, FileUse::write);
     file_ = std::make_unique<PosixFile>(
         files.pool_, PosixWay{&home_, current_.empty() ? name_ : current_, false}, shown_,
@@ -295,6 +301,7 @@ class PosixFileSystem::New final : public NewFile {
 
   void publish() override {
     const UniqueFd fd = file_->release();
+    if (replaced_) return publish_over();
     const int error = current_.empty() ? link_unnamed(fd.get(), home_.fd.get(), name_)
                                        : rename_to_free(home_.fd.get(), current_, name_);
     if (error != 0) throw_os_error(shown_, "cannot be given its name", error);
@@ -303,27 +310,64 @@ class PosixFileSystem::New final : public NewFile {
 
   void keep() noexcept override { current_.clear(); }
 
+  // In the place of the other file, for good.
+  void publish_over() {
+    if (::renameat(home_.fd.get(), current_.c_str(), home_.fd.get(), name_.c_str()) != 0)
+      throw_os_error(shown_, "cannot be replaced", errno);
+    keep();
+  }
+
   std::unique_ptr<PosixFile> take() noexcept { return std::move(file_); }
-  const std::string& current() const noexcept { return current_; }
 
  private:
+  // The owner stays where we may give files away; the mode in any case.
+  void take_over(int fd, const struct stat& old) const {
+    if ((::fchown(fd, old.st_uid, old.st_gid) != 0 && errno != EPERM) ||
+        ::fchmod(fd, old.st_mode & 07777) != 0)
+      throw_os_error(shown_, "cannot be replaced", errno);
+  }
+
   const PosixDirectory& home_;
   std::string name_, shown_;
+  std::optional<struct stat> replaced_;
   std::string current_;  // the name to remove it by; "" = it has none
   std::unique_ptr<PosixFile> file_;
 };
 
-std::unique_ptr<NewFile> PosixFileSystem::create(const std::string& name) {
+std::unique_ptr<NewFile> PosixFileSystem::create(const std::string& name, Existing existing) {
   const PosixDirectory& home = home_of(name);
   const std::string last(base_name(name));
   if (last.empty() || last == "." || last == "..")
     throw_os_error(name, "cannot be created", EISDIR);
   struct stat st {};
-  if (::fstatat(home.fd.get(), last.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0)
+  const bool there = ::fstatat(home.fd.get(), last.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0;
+  if (there && existing == Existing::refuse)
     throw Error(VMDK_ERR_EXISTS, name + ": cannot be created: " + text_of_errno(EEXIST), EEXIST)
-        .with_hint("existing files are never replaced");
-  auto made = std::make_unique<New>(home, name);
+        .with_hint("existing files are never replaced unasked");
+  if (there) return create_over(name);
+  auto made = std::make_unique<New>(home, last, name, nullptr);
   made->make(*this, policy_.unnamed_files && ::access("/proc/self/fd", X_OK) == 0);
+  return made;
+}
+
+// What a link leads to is replaced, not the link.
+std::unique_ptr<NewFile> PosixFileSystem::create_over(const std::string& name) {
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(name.c_str(), nullptr),
+                                                         &std::free);
+  if (!real) throw_os_error(name, "cannot be replaced", errno);
+  const PosixDirectory& home = home_of(real.get());
+  std::string last(base_name(real.get()));
+  struct stat st {};
+  if (::fstatat(home.fd.get(), last.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0)
+    throw_os_error(name, "cannot be replaced", errno);
+  if (!S_ISREG(st.st_mode))
+    throw Error(VMDK_ERR_EXISTS, name + ": is " + file_type(st.st_mode) +
+                                     ", not a regular file: it is not replaced");
+  // Renaming would get around that it may not be written.
+  if (::faccessat(home.fd.get(), last.c_str(), W_OK, AT_EACCESS) != 0)
+    throw_os_error(name, "cannot be replaced", errno);
+  auto made = std::make_unique<New>(home, std::move(last), name, &st);
+  made->make(*this, false);
   return made;
 }
 
@@ -341,18 +385,8 @@ void PosixFileSystem::replace(std::unique_ptr<File>& file, Bytes content) {
     if (errno == ENOENT) throw_gone();
     throw_os_error(old.name(), "cannot be replaced", errno);
   }
-  New fresh(home, path);
+  New fresh(home, last, path, &st);
   fresh.make(*this, false);
-  {
-    const UniqueFd fd(
-        ::openat(home.fd.get(), fresh.current().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-    if (!fd.ok()) throw_os_error(old.name(), "cannot be replaced", errno);
-    // The owner stays where we may give files away; the mode in any case.
-    if (::fchown(fd.get(), st.st_uid, st.st_gid) != 0 && errno != EPERM)
-      throw_os_error(old.name(), "cannot be replaced", errno);
-    if (::fchmod(fd.get(), st.st_mode & 07777) != 0)
-      throw_os_error(old.name(), "cannot be replaced", errno);
-  }
   fresh.file().write_at(0, content);
   fresh.file().sync();
   // Another process may have put a file of its own there.
@@ -367,9 +401,7 @@ void PosixFileSystem::replace(std::unique_ptr<File>& file, Bytes content) {
                                               FileUse::write);
   if (policy_.locks) replaced->note_lock();
   const std::string name = old.name();
-  if (::renameat(home.fd.get(), fresh.current().c_str(), home.fd.get(), last.c_str()) != 0)
-    throw_os_error(name, "cannot be replaced", errno);
-  fresh.keep();
+  fresh.publish_over();
   file = std::move(replaced);
   if (const int error = sync_names(path); error != 0)
     throw Error(VMDK_ERR_POISONED,

@@ -33,7 +33,7 @@ class PosixFileSystem final : public FileSystem {
 
   std::unique_ptr<File> open(const std::string& name, FileUse use) override;
   std::unique_ptr<File> open_named(const File& from, const std::string& name, FileUse use) override;
-  std::unique_ptr<NewFile> create(const std::string& name) override;
+  std::unique_ptr<NewFile> create(const std::string& name, Existing existing) override;
   void replace(std::unique_ptr<File>& file, Bytes content) override;
   void sync_directory(const std::string& name) override;
   std::string path_between(const std::string& from, const std::string& to) override;
@@ -41,6 +41,8 @@ class PosixFileSystem final : public FileSystem {
 
  private:
   class New;
+
+  std::unique_ptr<NewFile> create_over(const std::string& name);
 
   const PosixDirectory& add_directory(UniqueFd fd, std::string path);
   const PosixDirectory& home_of(const std::string& name);

@@ -342,7 +342,7 @@ static void parents(void** state) {
 
 static void options_without_meaning(void** state) {
   const char* path = put_flat_disk(*state, "disk.vmdk", "disk-flat.vmdk", 1);
-  static const uint32_t unknown[] = {0x10, 0x20, 0x80000000u};
+  static const uint32_t unknown[] = {0x20, 0x40, 0x80000000u};
   vmdk_open_options options;
   size_t i;
 

@@ -170,10 +170,12 @@ void test_new_files() {
     if (!renames) io.rename = nullptr;
     store.put("taken", "old");
     CallbackFileSystem files(io, false, FileUse::write);
-    CHECK_EQ(unit::outcome_of([&] { files.create("taken"); }).status, VMDK_ERR_EXISTS);
+    CHECK_EQ(
+        unit::outcome_of([&] { files.create("taken", vmdk::FileSystem::Existing::refuse); }).status,
+        VMDK_ERR_EXISTS);
     CHECK_EQ(store.get("taken"), "old");
     {
-      const auto fresh = files.create("new");
+      const auto fresh = files.create("new", vmdk::FileSystem::Existing::refuse);
       fresh->file().write_at(0, bytes("text"));
       CHECK_EQ(fresh->file().name(), "new");
       CHECK_EQ(store.get("new"), renames ? "(none)" : "text");
@@ -183,15 +185,15 @@ void test_new_files() {
       fresh->keep();
     }
     CHECK_EQ(store.get("new"), "text");
-    files.create("dropped");  // not even published
+    files.create("dropped", vmdk::FileSystem::Existing::refuse);  // not even published
     {
-      const auto fresh = files.create("not-kept");
+      const auto fresh = files.create("not-kept", vmdk::FileSystem::Existing::refuse);
       fresh->publish();
     }
     CHECK_EQ(store.files.size(), 2u);
     if (renames) {
       // Somebody takes the name meanwhile.
-      const auto fresh = files.create("raced");
+      const auto fresh = files.create("raced", vmdk::FileSystem::Existing::refuse);
       store.put("raced", "theirs");
       CHECK_EQ(unit::outcome_of([&] { fresh->publish(); }).status, VMDK_ERR_EXISTS);
     }
@@ -203,7 +205,8 @@ void test_new_files() {
   vmdk_io io = store.io();
   io.remove = nullptr;
   CallbackFileSystem files(io, false, FileUse::write);
-  CHECK_EQ(unit::outcome_of([&] { files.create("x"); }).status, VMDK_ERR_INVALID_ARGUMENT);
+  CHECK_EQ(unit::outcome_of([&] { files.create("x", vmdk::FileSystem::Existing::refuse); }).status,
+           VMDK_ERR_INVALID_ARGUMENT);
 }
 
 void test_replace() {

@@ -519,11 +519,16 @@ void test_new_files() {
     PosixFileSystem files(new_files_policy(unnamed));
     const int before = count_descriptors();
     for (const char* const name : {"taken", "dangling"})
-      CHECK_EQ(unit::outcome_of([&] { files.create(tree.at(name)); }).status, VMDK_ERR_EXISTS);
-    CHECK_EQ(unit::outcome_of([&] { files.create(tree.at("missing/a")); }).status,
+      CHECK_EQ(unit::outcome_of([&] {
+                 files.create(tree.at(name), vmdk::FileSystem::Existing::refuse);
+               }).status,
+               VMDK_ERR_EXISTS);
+    CHECK_EQ(unit::outcome_of([&] {
+               files.create(tree.at("missing/a"), vmdk::FileSystem::Existing::refuse);
+             }).status,
              VMDK_ERR_NOT_FOUND);
     {
-      const auto fresh = files.create(tree.at("new"));
+      const auto fresh = files.create(tree.at("new"), vmdk::FileSystem::Existing::refuse);
       fresh->file().write_at(3, bytes("text"));
       fresh->file().sync();
       CHECK_EQ(fresh->file().size(), 7u);
@@ -533,13 +538,13 @@ void test_new_files() {
       fresh->keep();
     }
     CHECK_EQ(content(*files.open(tree.at("new"), FileUse::read)), std::string("\0\0\0text", 7));
-    { const auto dropped = files.create(tree.at("dropped")); }
+    { const auto dropped = files.create(tree.at("dropped"), vmdk::FileSystem::Existing::refuse); }
     {
-      const auto fresh = files.create(tree.at("not-kept"));
+      const auto fresh = files.create(tree.at("not-kept"), vmdk::FileSystem::Existing::refuse);
       fresh->publish();
     }
     {
-      const auto fresh = files.create(tree.at("raced"));
+      const auto fresh = files.create(tree.at("raced"), vmdk::FileSystem::Existing::refuse);
       tree.file("raced", "theirs");
       CHECK_EQ(unit::outcome_of([&] { fresh->publish(); }).status, VMDK_ERR_EXISTS);
     }
