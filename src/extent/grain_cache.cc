@@ -62,23 +62,4 @@ void GrainBuffers::give_back(Buffer buffer) noexcept {
     left_ += buffer.size();
 }
 
-std::unique_ptr<InflateState> InflateStates::take() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!idle_.empty()) {
-      auto state = std::move(idle_.back());
-      idle_.pop_back();
-      return state;
-    }
-    // So that give_back() never has to allocate.
-    idle_.reserve(idle_.capacity() + 1);
-  }
-  return std::make_unique<InflateState>();
-}
-
-void InflateStates::give_back(std::unique_ptr<InflateState> state) noexcept {
-  const std::lock_guard lock(mutex_);
-  if (state && idle_.size() < idle_.capacity()) idle_.push_back(std::move(state));
-}
-
 }  // namespace vmdk

@@ -13,6 +13,7 @@
 
 #include "util/bytes.h"
 #include "util/deflate.h"
+#include "util/lender.h"
 
 namespace vmdk {
 
@@ -66,30 +67,7 @@ struct InflateState {
   Buffer packed, rest, grain;
 };
 
-// Lends states. Any number of threads.
-class InflateStates final {
- public:
-  class Loan final {
-   public:
-    explicit Loan(InflateStates& from) : from_(from), state_(from.take()) {}
-    ~Loan() { from_.give_back(std::move(state_)); }
-    Loan(const Loan&) = delete;
-    Loan& operator=(const Loan&) = delete;
-    InflateState* operator->() const noexcept { return state_.get(); }
-    InflateState& operator*() const noexcept { return *state_; }
-
-   private:
-    InflateStates& from_;
-    std::unique_ptr<InflateState> state_;
-  };
-
- private:
-  std::unique_ptr<InflateState> take();
-  void give_back(std::unique_ptr<InflateState> state) noexcept;
-
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<InflateState>> idle_;
-};
+using InflateStates = Lender<InflateState>;
 
 }  // namespace vmdk
 

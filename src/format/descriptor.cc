@@ -189,6 +189,16 @@ bool contains_nocase(std::string_view text, std::string_view word) noexcept {
   return false;
 }
 
+// Mostly bytes that text does not have?
+bool is_binary(std::string_view text) noexcept {
+  text = text.substr(0, 512);
+  const auto odd = std::count_if(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x7f || (byte < 0x20 && c != '\n' && c != '\r' && c != '\t');
+  });
+  return static_cast<std::size_t>(odd) * 4 > text.size();
+}
+
 }  // namespace
 
 std::optional<vmdk_type> type_of(std::string_view create_type) noexcept {
@@ -225,6 +235,16 @@ bool looks_encrypted(std::string_view text) noexcept {
       return true;
   }
   return false;
+}
+
+bool is_embedded_descriptor(const std::string& name, std::string_view text) {
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return false;
+  if (looks_like_descriptor(text) || looks_encrypted(text)) return true;
+  if (is_binary(text))
+    throw Error(VMDK_ERR_ENCRYPTED,
+                name + ": its descriptor is not text: the disk is encrypted (or damaged)");
+  throw_corrupt(name, "its descriptor begins with \"" + printable(text.substr(0, 60)) +
+                          "\", which no descriptor does");
 }
 
 std::optional<std::string_view> Descriptor::find(std::string_view key) const {

@@ -107,6 +107,10 @@ bool looks_like_descriptor(std::string_view text) noexcept;
 // Is this the beginning of an encrypted descriptor?
 bool looks_encrypted(std::string_view text) noexcept;
 
+// Is there a descriptor in the text that a sparse extent has room for one in? Throws
+// VMDK_ERR_ENCRYPTED or VMDK_ERR_CORRUPT if there is something else.
+bool is_embedded_descriptor(const std::string& name, std::string_view text);
+
 // The type a createType names, in any case.
 std::optional<vmdk_type> type_of(std::string_view create_type) noexcept;
 

@@ -30,6 +30,15 @@ struct Marker {
     return {load_le<std::uint64_t>(in, 0), load_le<std::uint32_t>(in, 8),
             load_le<std::uint32_t>(in, 12)};
   }
+  static Marker of(MarkerType type, std::uint64_t sectors) noexcept {
+    return {sectors, 0, static_cast<std::uint32_t>(type)};
+  }
+  // The type only where it means something: of a grain the data stands there.
+  void encode(MutableBytes out) const {
+    store_le(out, 0, value);
+    store_le(out, 8, size);
+    if (size == 0) store_le(out, 12, type);
+  }
   bool is(MarkerType wanted) const noexcept {
     return size == 0 && type == static_cast<std::uint32_t>(wanted);
   }

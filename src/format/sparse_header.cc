@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "format/sparse_header.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "util/checked.h"
@@ -44,6 +45,13 @@ void check_grain_size(const std::string& name, std::uint64_t grain_sectors) {
                           " sectors is not a power of two from 1 to 4194304");
 }
 
+std::uint64_t descriptor_area(std::size_t text_bytes) noexcept {
+  // VMware's area, of which others rewrite all 20 sectors at once; and room for keys to come.
+  constexpr std::uint64_t kAreaSectors = 20;
+  constexpr std::size_t kSpareText = 2048;
+  return std::max(kAreaSectors, divide_up(text_bytes + kSpareText, kSectorSize));
+}
+
 std::uint64_t tables_needed(std::uint64_t capacity_sectors, std::uint64_t grain_sectors,
                             std::uint64_t gtes_per_gt) noexcept {
   return divide_up(divide_up(capacity_sectors, grain_sectors), gtes_per_gt);
@@ -83,6 +91,38 @@ SparseHeader SparseHeader::decode(const std::string& name, Bytes in) {
   if (header.gtes_per_gt == 0)
     throw_corrupt(name, "the header says that a grain table has 0 entries");
   return header;
+}
+
+void check_capacity(const std::string& name, std::uint64_t header_sectors,
+                    std::uint64_t line_sectors, std::uint64_t rounding) {
+  if (header_sectors == line_sectors ||
+      (header_sectors > line_sectors && header_sectors <= round_up(line_sectors, rounding)))
+    return;
+  throw_corrupt(name, "its header says that it has " + std::to_string(header_sectors) +
+                          " sectors, the descriptor says " + std::to_string(line_sectors) +
+                          " sectors");
+}
+
+void check_footer(const std::string& name, const SparseHeader& header, const SparseHeader& footer) {
+  const auto compare = [&](const char* what, std::uint64_t in_header, std::uint64_t in_footer) {
+    if (in_header != in_footer)
+      throw_corrupt(name, std::string("its header and its footer contradict each other: ") + what +
+                              " " + std::to_string(in_header) + " and " +
+                              std::to_string(in_footer));
+  };
+  compare("version", header.version, footer.version);
+  compare("flags", header.flags, footer.flags);
+  if (header.capacity != 0) compare("capacity", header.capacity, footer.capacity);
+  compare("grain size", header.grain_sectors, footer.grain_sectors);
+  compare("descriptor offset", header.descriptor_sector, footer.descriptor_sector);
+  compare("descriptor size", header.descriptor_sectors, footer.descriptor_sectors);
+  compare("grain table entries", header.gtes_per_gt, footer.gtes_per_gt);
+  compare("redundant directory", header.rgd_sector, footer.rgd_sector);
+  compare("overhead", header.overhead, footer.overhead);
+  if (header.gd_sector != kDirectoryAtEnd)
+    compare("grain directory", header.gd_sector, footer.gd_sector);
+  if (footer.gd_sector == kDirectoryAtEnd)
+    throw_corrupt(name, "its footer does not say where the grain directory is");
 }
 
 std::array<std::byte, kSparseHeaderSize> SparseHeader::encode() const noexcept {

@@ -51,6 +51,11 @@ std::optional<SparseHeader> new_sparse_header(std::uint64_t capacity_sectors,
                                               std::uint64_t grain_sectors,
                                               std::uint64_t descriptor_sectors) noexcept;
 
+// The longest descriptor that is embedded in a new extent, and the sectors that are set aside for
+// one of `text_bytes`.
+inline constexpr std::size_t kMaxEmbeddedText = 20476 * kSectorSize;
+std::uint64_t descriptor_area(std::size_t text_bytes) noexcept;
+
 // A stretch of sectors that holds no grains.
 struct SectorRange {
   std::uint64_t begin = 0, size = 0;
@@ -72,6 +77,17 @@ struct GrainLayout {
 // file.
 std::uint64_t tables_needed(std::uint64_t capacity_sectors, std::uint64_t grain_sectors,
                             std::uint64_t gtes_per_gt) noexcept;
+
+inline constexpr std::uint64_t kCapacityRounding = 128;  // VirtualBox rounds up to 64 KiB
+
+// The capacity in the header of an extent may be that of its line rounded up. Throws
+// VMDK_ERR_CORRUPT.
+void check_capacity(const std::string& name, std::uint64_t header_sectors,
+                    std::uint64_t line_sectors, std::uint64_t rounding);
+
+// The footer of a stream is a copy of the header that tells where the directory is. Throws
+// VMDK_ERR_CORRUPT.
+void check_footer(const std::string& name, const SparseHeader& header, const SparseHeader& footer);
 
 // Throws VMDK_ERR_CORRUPT unless it is a power of two from one sector to 2^31 bytes.
 void check_grain_size(const std::string& name, std::uint64_t grain_sectors);

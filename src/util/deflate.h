@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Inflating compressed grains with libdeflate, or with zlib where that is missing.
+// Inflating and deflating grains with libdeflate, or with zlib where that is missing.
 #ifndef VMDK_UTIL_DEFLATE_H
 #define VMDK_UTIL_DEFLATE_H
 
@@ -27,6 +27,32 @@ class Inflater final {
  private:
   struct State;
   std::unique_ptr<State> state_;
+};
+
+// State for deflating one buffer after the other, always to the same bytes. One thread at a time.
+class Deflater final {
+ public:
+  static constexpr int kUsualLevel = 6, kMaxLevel = 12;
+
+  // 0: stored, not compressed; 1 (fast) to kMaxLevel (small).
+  explicit Deflater(int level);
+  ~Deflater();
+  Deflater(const Deflater&) = delete;
+  Deflater& operator=(const Deflater&) = delete;
+
+  // The most bytes that `size` bytes become, at any level.
+  static std::size_t bound(std::size_t size) noexcept;
+
+  // Writes a zlib stream (RFC 1950) to `out`, which has room for bound(); returns its size.
+  std::size_t deflate(Bytes in, MutableBytes out);
+
+ private:
+  struct State;
+  // 0 if it does not fit.
+  std::size_t compress(Bytes in, MutableBytes out);
+
+  std::unique_ptr<State> state_;
+  bool stores_;
 };
 
 // Are these the first two bytes of a zlib stream? (RFC 1950, 2.2)

@@ -7,10 +7,13 @@
 
 namespace vmdk {
 
+unsigned processors() noexcept { return std::thread::hardware_concurrency(); }
+
 WorkerPool::~WorkerPool() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
+    called_.store(true, std::memory_order_relaxed);
   }
   wake_.notify_all();
   for (std::thread& thread : threads_) thread.join();
@@ -42,6 +45,7 @@ void WorkerPool::call(Workload& load) noexcept {
     if (threads_.empty() || busy_.size() + pending >= threads_.size()) return;
     try {
       calls_.push_back(&load);
+      called_.store(true, std::memory_order_relaxed);
     } catch (const std::exception&) {
       return;
     }
@@ -55,13 +59,28 @@ void WorkerPool::forget(Workload& load) noexcept {
   done_.wait(lock, [&] { return std::find(busy_.begin(), busy_.end(), &load) == busy_.end(); });
 }
 
+// More work comes soon after the last, as a rule. To sleep and be woken for each piece costs more
+// than the wait, and keeps the threads on one processor.
+void WorkerPool::linger() noexcept {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point until = Clock::now() + kLinger;
+  while (!called_.load(std::memory_order_relaxed) && Clock::now() < until)
+    std::this_thread::yield();
+}
+
 void WorkerPool::run() noexcept {
   std::unique_lock lock(mutex_);
   while (true) {
+    if (calls_.empty() && !stop_) {
+      lock.unlock();
+      linger();
+      lock.lock();
+    }
     wake_.wait(lock, [this] { return stop_ || !calls_.empty(); });
     if (stop_) return;
     Workload* const load = calls_.front();
     calls_.pop_front();
+    called_.store(!calls_.empty(), std::memory_order_relaxed);
     busy_.push_back(load);  // has room: see start()
     lock.unlock();
     while (load->work()) {

@@ -3,6 +3,8 @@
 #ifndef VMDK_UTIL_WORKER_POOL_H
 #define VMDK_UTIL_WORKER_POOL_H
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -10,6 +12,9 @@
 #include <vector>
 
 namespace vmdk {
+
+// Processors that this process may use; 0 if that is not known.
+unsigned processors() noexcept;
 
 // Something that has work for workers.
 class Workload {
@@ -41,6 +46,9 @@ class WorkerPool final {
  private:
   void start() noexcept;
   void run() noexcept;
+  void linger() noexcept;
+
+  static constexpr std::chrono::microseconds kLinger{300};
 
   unsigned wanted_;
   std::mutex mutex_;
@@ -48,6 +56,7 @@ class WorkerPool final {
   std::deque<Workload*> calls_;
   std::vector<Workload*> busy_;  // one entry for each worker inside a workload
   std::vector<std::thread> threads_;
+  std::atomic<bool> called_{false};  // calls_ is not empty
   bool started_ = false, stop_ = false;
 };
 

@@ -8,6 +8,10 @@
 
 namespace vmdk {
 
+// Zeros to write or to show.
+inline constexpr std::array<std::byte, 64 << 10> kZeroBytes{};
+inline constexpr Bytes kZeros{kZeroBytes};
+
 // Are all the bytes zero? At the speed of memory: the bytes are compared with themselves, one
 // further on.
 inline bool is_zero(Bytes bytes) noexcept {

@@ -4,6 +4,8 @@
 
 #include <zlib.h>
 
+#include <algorithm>
+
 #include "../support/unit_check.h"
 #include "../support/unit_files.h"
 
@@ -202,13 +204,83 @@ void test_bomb() {
   CHECK(inflate(inflater, packed, 16 << 20).has_value());
 }
 
+// The shortest zlib stream of stored blocks, two bytes, then 5 for each 65535, then the checksum.
+std::size_t stored_size(std::size_t size) {
+  return 6 + std::max<std::size_t>(1, (size + 65534) / 65535) * 5 + size;
+}
+
+std::vector<Sample> deflate_samples() {
+  unit::Random random(6);
+  std::vector<Sample> all = samples();
+  for (const std::size_t size : {511u, 4095u, 4096u, 65535u, 1u << 20})
+    all.push_back({"noise", unit::random_bytes(random, size)});
+  all.push_back({"1 MiB of zeros", Data(1 << 20)});
+  Data end = unit::random_bytes(random, 1 << 20);
+  std::fill(end.end() - 40000, end.end(), std::byte{7});
+  all.push_back({"noise that ends", std::move(end)});
+  return all;
+}
+
+// What comes out is a zlib stream to this library and to zlib, and the same each time.
+void test_deflate() {
+  vmdk::Inflater inflater;
+  const std::vector<Sample> all = deflate_samples();
+  for (int level = 0; level <= vmdk::Deflater::kMaxLevel; ++level) {
+    vmdk::Deflater deflater(level);
+    for (const Sample& sample : all) {
+      const unit::Row row(std::string(sample.name) + ", " + unit::show(sample.plain.size()) +
+                          " bytes, level " + unit::show(level));
+      const std::size_t bound = vmdk::Deflater::bound(sample.plain.size());
+      Data packed(bound + 1, std::byte{0xa5});
+      const std::size_t size =
+          deflater.deflate(sample.plain, vmdk::MutableBytes(packed).first(bound));
+      CHECK(packed[bound] == std::byte{0xa5});
+      if (!CHECK(size <= stored_size(sample.plain.size()))) continue;
+      packed.resize(size);
+      if (level == 0) CHECK_EQ(size, stored_size(sample.plain.size()));
+      CHECK(vmdk::has_zlib_header(packed));
+      CHECK(inflate(inflater, packed, sample.plain.size()) == sample.plain);
+
+      Data by_zlib(sample.plain.size() + 1);
+      auto filled = static_cast<uLongf>(by_zlib.size());
+      CHECK_EQ(uncompress(reinterpret_cast<Bytef*>(by_zlib.data()), &filled,
+                          reinterpret_cast<const Bytef*>(packed.data()),
+                          static_cast<uLong>(packed.size())),
+               Z_OK);
+      by_zlib.resize(filled);
+      CHECK(by_zlib == sample.plain);
+
+      vmdk::Deflater another(level);
+      Data again(bound);
+      again.resize(another.deflate(sample.plain, again));
+      CHECK(again == packed);
+    }
+  }
+}
+
+// It does compress, and stores what cannot be.
+void test_deflated_size() {
+  unit::Random random(7);
+  Data text(kGrain);
+  for (std::byte& byte : text) byte = static_cast<std::byte>('a' + random.below(16));
+  const Data noise = unit::random_bytes(random, kGrain);
+  Data out(vmdk::Deflater::bound(kGrain));
+  for (int level = 1; level <= vmdk::Deflater::kMaxLevel; ++level) {
+    const unit::Row row("level " + unit::show(level));
+    vmdk::Deflater deflater(level);
+    CHECK(deflater.deflate(text, out) < kGrain * 6 / 10);
+    CHECK_EQ(deflater.deflate(noise, out), stored_size(kGrain));
+    CHECK(deflater.deflate(Data(kGrain), out) < 400);
+  }
+}
+
 }  // namespace
 
 int main() {
   const CMUnitTest tests[] = {
       UNIT_TEST(test_round_trip),   UNIT_TEST(test_truncated),   UNIT_TEST(test_wrong_checksum),
       UNIT_TEST(test_flipped_bits), UNIT_TEST(test_zlib_header), UNIT_TEST(test_nonsense),
-      UNIT_TEST(test_bomb),
+      UNIT_TEST(test_bomb),         UNIT_TEST(test_deflate),     UNIT_TEST(test_deflated_size),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -43,7 +43,17 @@ void test_decode() {
     CHECK_EQ(marker.size, m.size);
     CHECK_EQ(marker.type, m.type);
     for (const MarkerType type : kTypes) CHECK_EQ(marker.is(type), m.is && *m.is == type);
+    std::array<std::byte, vmdk::kMarkerSize> encoded = data;
+    std::fill_n(encoded.begin(), vmdk::kGrainMarkerSize, std::byte{0xa5});
+    marker.encode(encoded);
+    CHECK(encoded == data);
   }
+  // The data of a grain stays as it is; the type of all others is written.
+  std::array<std::byte, vmdk::kMarkerSize> out{};
+  Marker{128, 77, 3}.encode(out);
+  CHECK(!Marker::decode(out).is(MarkerType::footer) && out[12] == std::byte{0});
+  Marker::of(MarkerType::footer, 1).encode(out);
+  CHECK(Marker::decode(out).is(MarkerType::footer) && Marker::decode(out).value == 1);
 }
 
 }  // namespace
