@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "extent/grain_record.h"
 #include "format/marker.h"
 #include "util/checked.h"
 #include "util/error.h"
@@ -25,16 +26,11 @@ StreamExtent::StreamExtent(File& file, const GrainLayout& layout, const SparseFa
       table_(file, layout, shared),
       grain_bytes_(table_.layout().grain_sectors * kSectorSize),
       header_bytes_(markers ? kGrainMarkerSize : sizeof(std::uint32_t)),
-      // Data that cannot be compressed grows a little; twice the grain is beyond what any writer
-      // makes.
-      max_record_(header_bytes_ + 2 * grain_bytes_ + 1024),
+      max_record_(header_bytes_ + max_packed_bytes(grain_bytes_)),
       markers_(markers),
       inflating_(inflating),
       first_key_(inflating.cache.add_extent(divide_up(size(), grain_bytes_))) {
-  if (grain_bytes_ > kMaxGrainBytes)
-    throw Error(VMDK_ERR_UNSUPPORTED, file_.name() + ": compressed grains of " +
-                                          std::to_string(grain_bytes_) +
-                                          " bytes are not read; 16 MiB is the most");
+  check_packed_grain_size(file_.name(), grain_bytes_);
   if (inflating_.pool != nullptr && grain_bytes_ <= ReadAhead::kMaxGrainBytes)
     ahead_ = std::make_unique<ReadAhead>(*this, *inflating_.pool, inflating_.buffers,
                                          inflating_.threads, grain_bytes_, size());
@@ -147,21 +143,20 @@ std::uint64_t StreamExtent::end_of_record(std::uint32_t sector, std::uint32_t ne
 
 void StreamExtent::inflate_record(std::uint64_t grain, std::uint64_t at, Bytes record,
                                   InflateState& state, MutableBytes out) const {
-  const auto damaged = [&](const std::string& why) {
-    throw_corrupt(file_.name(), "grain " + std::to_string(grain) + ", stored at byte " +
-                                    std::to_string(at) + ", " + why);
-  };
+  const GrainPlace place{grain, at};
   const std::uint64_t sector = grain * table_.layout().grain_sectors;
   if (markers_ && load_le<std::uint64_t>(record, 0) != sector)
-    damaged("says that it belongs to sector " + std::to_string(load_le<std::uint64_t>(record, 0)) +
-            " of the disk, its table to sector " + std::to_string(sector));
+    throw_damaged_grain(file_.name(), place,
+                        "says that it belongs to sector " +
+                            std::to_string(load_le<std::uint64_t>(record, 0)) +
+                            " of the disk, its table to sector " + std::to_string(sector));
   const auto size = load_le<std::uint32_t>(record, static_cast<std::size_t>(header_bytes_) - 4);
-  if (size == 0 || size > max_record_ - header_bytes_)
-    damaged("has a compressed size of " + std::to_string(size) + " bytes; for a grain of " +
-            std::to_string(grain_bytes_) + " bytes that cannot be");
+  check_packed_size(file_.name(), place, size, grain_bytes_);
   if (!in_bounds(at + header_bytes_, size, file_.size()))
-    damaged("needs " + std::to_string(size) + " bytes more, beyond the end of the file (" +
-            std::to_string(file_.size()) + " bytes): it is truncated or damaged");
+    throw_damaged_grain(file_.name(), place,
+                        "needs " + std::to_string(size) +
+                            " bytes more, beyond the end of the file (" +
+                            std::to_string(file_.size()) + " bytes): it is truncated or damaged");
   Bytes data;
   if (record.size() >= header_bytes_ + size) {
     data = record.subspan(static_cast<std::size_t>(header_bytes_), size);
@@ -170,18 +165,7 @@ void StreamExtent::inflate_record(std::uint64_t grain, std::uint64_t at, Bytes r
     file_.read_at(at + header_bytes_, state.rest.first(size));
     data = state.rest.first(size);
   }
-  // The last grain is stored as far as the disk goes by some writers, whole by others.
-  const bool tail = out.size() < grain_bytes_;
-  if (tail) state.grain.reserve(static_cast<std::size_t>(grain_bytes_));
-  const MutableBytes plain = tail ? state.grain.first(static_cast<std::size_t>(grain_bytes_)) : out;
-  const auto got = state.inflater.inflate(data, plain);
-  if (!got)
-    damaged("is damaged: its " + std::to_string(size) +
-            " compressed bytes do not inflate to a grain");
-  if (*got != plain.size() && *got != out.size())
-    damaged("inflates to " + std::to_string(*got) + " bytes in place of " +
-            std::to_string(plain.size()));
-  if (tail) std::memcpy(out.data(), plain.data(), out.size());
+  inflate_grain(file_.name(), place, data, grain_bytes_, state.inflater, state.grain, out);
 }
 
 }  // namespace vmdk

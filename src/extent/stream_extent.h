@@ -25,9 +25,6 @@ struct InflateShared {
 
 class StreamExtent final : public Extent, public GrainSource {
  public:
-  // Grains larger than this are refused: they would have to be inflated whole for each byte.
-  static constexpr std::uint64_t kMaxGrainBytes = 16 << 20;
-
   // `markers`: records begin with their sector on the disk and their size, else with the size
   // alone. `file` and what is shared outlive the extent.
   StreamExtent(File& file, const GrainLayout& layout, const SparseFacts& facts, bool markers,
