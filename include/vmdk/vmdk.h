@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file vmdk.h
- * @brief Read, write and create VMware VMDK virtual disks of every kind.
+ * @brief Read, write, create and convert VMware VMDK virtual disks of every kind.
  *
  * @section conv Conventions
  *  - Every function that can fail returns a ::vmdk_status; ::VMDK_OK is 0.
@@ -26,7 +26,8 @@
  *  thread, too, also beside reads; each takes the disk for itself inside the
  *  library, so that no read sees half of a write. Only vmdk_close() must not
  *  run beside another call on the same disk. The library starts threads of its
- *  own only where vmdk_open_options::threads asks for them.
+ *  own only where vmdk_open_options::threads asks for them, and for as long as a
+ *  conversion runs that vmdk_convert_options::threads does not keep to one.
  *
  * @section abi Structures that can grow
  *  The first member of every structure here is `struct_size`; the caller sets
@@ -255,6 +256,9 @@ typedef void (*vmdk_message_fn)(void *user, int32_t level, const char *message);
  *  table is sane, each use being reported; a stream without its end marker; a plain sparse file cut off in its
  *  metadata; a hosted sparse extent that has lost its descriptor. Data that is lost stays an error. */
 #define VMDK_OPEN_RECOVER 0x8u
+/** The file is no VMDK: its bytes are those of a disk. Any regular file or block device, read only; holes are shown as
+ *  zeros by vmdk_map_at(). Goes with ::VMDK_OPEN_NO_LOCK only. */
+#define VMDK_OPEN_RAW 0x10u
 
 /** How to open a disk. */
 typedef struct vmdk_open_options {
@@ -299,7 +303,7 @@ typedef struct vmdk_open_options {
  * (monolithicSparse, streamOptimized); a bare data file such as
  * `disk-flat.vmdk` or `disk-s001.vmdk`, whose descriptor is then looked for
  * beside it; or an OVA or tar with one disk in it, or `FILE.ova:MEMBER`. Raw
- * data is never taken for a disk.
+ * data is taken for a disk only with ::VMDK_OPEN_RAW.
  *
  * @param path      Trusted: links and `..` are followed. With
  *                  vmdk_open_options::io it is the name given to `open`.
@@ -546,7 +550,8 @@ typedef struct vmdk_run {
  * following run can be of the same kind, and a caller that wants whole ones
  * joins them. Walk a disk by adding `size` to the offset until the capacity is
  * reached. Only tables are read, never data. A run of data is one piece of one
- * file, byte after byte.
+ * file, byte after byte. A hole in the file of a flat extent is
+ * ::VMDK_RUN_ZERO where the file system tells of it.
  *
  * @param disk     An open disk.
  * @param offset   Where the run begins; less than the capacity.
@@ -587,7 +592,8 @@ enum vmdk_type {
     VMDK_TYPE_VMFS_RDMP = 14,         /**< vmfsRDMP, vmfsPassthroughRawDeviceMap */
     VMDK_TYPE_FULL_DEVICE = 15,       /**< fullDevice */
     VMDK_TYPE_PARTITIONED_DEVICE = 16, /**< partitionedDevice */
-    VMDK_TYPE_CUSTOM = 17             /**< custom */
+    VMDK_TYPE_CUSTOM = 17,            /**< custom */
+    VMDK_TYPE_RAW = 18                /**< No VMDK: one file with the bytes of the disk. */
 };
 
 /** ddb.adapterType of a disk (VDF, "The Disk Database"). */
@@ -836,6 +842,18 @@ enum vmdk_preallocate {
     VMDK_PREALLOCATE_ZEROS = 3    /**< Zeros are written. */
 };
 
+/** Products that take disks, each in its own way: see docs/targets.md. */
+enum vmdk_target {
+    VMDK_TARGET_NONE = 0,        /**< None in particular. */
+    VMDK_TARGET_WORKSTATION = 1, /**< VMware Workstation and Player. */
+    VMDK_TARGET_FUSION = 2,      /**< VMware Fusion. */
+    VMDK_TARGET_ESXI = 3,        /**< VMware ESXi: a disk on a datastore. */
+    VMDK_TARGET_VIRTUALBOX = 4,  /**< VirtualBox. */
+    VMDK_TARGET_QEMU = 5,        /**< QEMU and KVM. */
+    VMDK_TARGET_OVA = 6,         /**< A disk in an OVF package, for vSphere and all that import OVAs. */
+    VMDK_TARGET_AWS = 7          /**< Import into Amazon EC2. */
+};
+
 #define VMDK_CREATE_ZERO_GRAINS 0x1u /**< Hosted sparse: header version 2, whose tables may say that a grain is zero. Zeroing
                                           above a parent then takes no space; libyal and VirtualBox cannot read it. */
 
@@ -853,7 +871,9 @@ typedef struct vmdk_create_options {
     uint32_t preallocate;      /**< VMDK_PREALLOCATE value. */
     uint32_t flags;            /**< VMDK_CREATE flags. */
     uint32_t cid;              /**< Content ID; 0 = a random one. Not 0xffffffff. */
-    uint32_t reserved;         /**< Zero. */
+    uint32_t target;           /**< VMDK_TARGET value: what is 0 in type, adapter and hardware_version is chosen for it
+                                    (a copy keeps an adapter of its source that it takes), and what it would refuse is
+                                    refused with the reason. */
     const char *const *keys;   /**< More keys of the disk database: name, value, name, value, ..., NULL; a name that is
                                     set anyway is set to this. "ddb.uuid" and "ddb.longContentID" have no other way in;
                                     without one, longContentID is random, ending in the CID. May be NULL. */
@@ -881,7 +901,8 @@ typedef struct vmdk_create_options {
  * @retval VMDK_OK                   The disk is there and on stable storage.
  * @retval VMDK_ERR_INVALID_ARGUMENT A pointer is NULL, an option has no meaning or does not fit the type, or the
  *                                   name cannot stand in a descriptor.
- * @retval VMDK_ERR_UNSUPPORTED      A type that cannot be created in place: streamOptimized, seSparse, devices.
+ * @retval VMDK_ERR_UNSUPPORTED      A type that cannot be created empty: streamOptimized (see vmdk_convert()),
+ *                                   seSparse, devices, raw; or one that the target cannot attach.
  * @retval VMDK_ERR_LIMIT            More than the type can hold: COWD below 2 TiB, a flat file below 8 EiB,
  *                                   65536 parts; or keys that do not fit the descriptor's room.
  * @retval VMDK_ERR_EXISTS           One of the files is there already.
@@ -941,6 +962,232 @@ typedef struct vmdk_snapshot_options {
  */
 VMDK_API vmdk_status vmdk_snapshot(const char *parent_path, const char *path,
                                    const vmdk_snapshot_options *options);
+
+/* -- Convert ------------------------------------------------------------- */
+
+/** Of vmdk_convert() and vmdk_convert_from_stream(): a file that has the name already is replaced, at once, when the
+ *  new one is complete. Only for disks of one file: monolithicSparse, streamOptimized and raw. */
+#define VMDK_CONVERT_REPLACE 0x1u
+/** Of vmdk_convert_from_stream() and vmdk_convert_stream(): what comes in are the bytes of a disk from first to last,
+ *  and no VMDK. Its capacity is vmdk_create_options::capacity, or where that is 0 as much as comes. */
+#define VMDK_CONVERT_FROM_RAW 0x2u
+/** Of vmdk_measure(): convert it to nowhere and count, so that the figure is exact for compressed grains, too. */
+#define VMDK_CONVERT_EXACT 0x4u
+
+/** Of vmdk_convert_options::compression: grains of a stream are not compressed, only wrapped. */
+#define VMDK_COMPRESSION_STORED 0xffu
+
+/** Takes the next @p size bytes of a stream, at least 1. Returns 0 or an errno value, which ends the conversion. */
+typedef int (*vmdk_sink_fn)(void *user, const void *data, size_t size);
+
+/** Gives the next bytes of a stream: up to @p size of them into @p buffer, how many into @p out_size; 0 of them is the
+ *  end. Returns 0 or an errno value. May wait, as for a pipe. */
+typedef int (*vmdk_source_fn)(void *user, void *buffer, size_t size, size_t *out_size);
+
+/** Sees the next @p size bytes of what the guest sees; @p data is NULL where they are zeros, of any number. Return 0
+ *  to go on, anything else to cancel. */
+typedef int (*vmdk_content_fn)(void *user, const void *data, uint64_t size);
+
+/** Told of a part of the source that cannot be read. @p message says why, and is valid during the call only. Return 0
+ *  to have zeros in its place and go on, anything else to end the conversion with that failure. */
+typedef int (*vmdk_lost_fn)(void *user, uint64_t offset, uint64_t size, const char *message);
+
+/** How to convert. The functions are called on the thread that called, and get `user`. */
+typedef struct vmdk_convert_options {
+    uint32_t struct_size;      /**< Size of this structure. */
+    uint32_t flags;            /**< VMDK_CONVERT flags. */
+    uint32_t compression;      /**< Of streamOptimized: 1 (fast) to 12 (small), 0 = 6, or ::VMDK_COMPRESSION_STORED. With zlib
+                                    alone, 10 to 12 are as 9. */
+    uint32_t threads;          /**< Threads that read, inflate, compress, the calling one included; 0 = one for each
+                                    processor, at most 64. The result is the same whatever their number. */
+    const vmdk_create_options *create; /**< What the new disk is to be; may be NULL. Its type may be RAW or
+                                    STREAM_OPTIMIZED, too (grains of 4 KiB to 1 MiB); its capacity is that of the source, or
+                                    more; what is 0 in adapter and hardware_version is as in the source, its progress
+                                    function is not used. */
+    vmdk_progress_fn on_progress; /**< May be NULL. Guest bytes done, of how many; 0 where that is not known. */
+    vmdk_sink_fn on_output;    /**< Sees the bytes of the new file, from first to last, for a digest; may be NULL. Only for
+                                    streamOptimized and raw, which are written in that order. */
+    vmdk_content_fn on_content; /**< Sees what the guest sees, from first to last, for a digest; may be NULL. From a stream
+                                    only if its grains are in order. */
+    vmdk_lost_fn on_lost;      /**< May be NULL: what cannot be read ends the conversion. Parts are told in order, each
+                                    once, adjacent ones as one. */
+    void *user;                /**< Passed on to the functions. */
+} vmdk_convert_options;
+
+/**
+ * @brief Copies what the guest sees, parents included, into a new disk of any
+ *        kind that can be written.
+ *
+ * All or nothing, as vmdk_create(): the files are written under other names and
+ * get theirs when they are complete and on stable storage; after a failure or a
+ * cancellation none is left. What reads as zero takes no space in the new disk
+ * where its type allows that. Between flat and raw files the system copies, sharing
+ * the blocks where it can: there holes stay holes, and stored zeros stay stored.
+ *
+ * Takes a few MiB and some 2 MiB for each thread, beside the tables that the
+ * source keeps (vmdk_limits::max_table_bytes), whatever the size of the disk.
+ *
+ * The new disk has no parent. Adapter, geometry, hardware version and the
+ * version of the tools are taken over from the source; its content ID and UUID
+ * are new. A streamOptimized disk has the layout of VMware's own: header
+ * version 3, markers, grains in order, the directory and a footer at the end.
+ * With cid, and ddb.uuid and ddb.longContentID in the keys, two conversions give
+ * the same bytes.
+ *
+ * @param source   An open disk, not to be written to meanwhile; may be raw (::VMDK_OPEN_RAW).
+ * @param path     As for vmdk_create().
+ * @param options  May be NULL: to monolithicSparse.
+ *
+ * @retval VMDK_OK                   The disk is there and on stable storage.
+ * @retval VMDK_ERR_INVALID_ARGUMENT A pointer is NULL, an option has no meaning or does not fit the type, or the
+ *                                   capacity is less than that of the source.
+ * @retval VMDK_ERR_UNSUPPORTED      A type that cannot be written, or that the target cannot attach.
+ * @retval VMDK_ERR_CANCELLED        A function asked to stop.
+ * @retval VMDK_ERR_EXISTS           One of the files is there already.
+ * @return Otherwise as vmdk_read_at() for the source, the message telling the range, and as vmdk_create() for the disk.
+ *
+ * @par Threads
+ * Like vmdk_read_at() for the source.
+ *
+ * @since 1.0
+ * @see docs/design.md, "Converting"
+ */
+VMDK_API vmdk_status vmdk_convert(vmdk_disk *source, const char *path,
+                                  const vmdk_convert_options *options);
+
+/**
+ * @brief As vmdk_convert(), sent to a function from first byte to last, as for
+ *        a pipe or an upload.
+ *
+ * @param source     An open disk.
+ * @param sink       Takes the bytes. What it was given before a failure is no disk.
+ * @param sink_user  Passed on to @p sink; may be NULL.
+ * @param options    As for vmdk_convert(); may be NULL. The type is STREAM_OPTIMIZED (also for 0) or RAW. The name in
+ *                   the descriptor is "disk.vmdk".
+ *
+ * @retval VMDK_ERR_IO  @p sink failed; vmdk_error::os_error is what it returned. With ENOSPC it is
+ *                      ::VMDK_ERR_NO_SPACE.
+ * @return Otherwise as vmdk_convert().
+ *
+ * @par Threads
+ * As vmdk_convert().
+ *
+ * @since 1.0
+ */
+VMDK_API vmdk_status vmdk_convert_to_stream(vmdk_disk *source, vmdk_sink_fn sink, void *sink_user,
+                                            const vmdk_convert_options *options);
+
+/**
+ * @brief The other way: reads a streamOptimized image, or with
+ *        ::VMDK_CONVERT_FROM_RAW the bytes of a disk, from first to last, as out
+ *        of a pipe or a download, and writes it as a disk of any kind.
+ *
+ * Everything there is to check is checked: that each grain inflates to its
+ * checksum, that tables and directory are those of the grains that came, and
+ * that nothing but zeros follows the end. All or nothing, as vmdk_convert().
+ *
+ * @param source       Gives the bytes.
+ * @param source_user  Passed on to @p source; may be NULL.
+ * @param path         As for vmdk_create().
+ * @param options      As for vmdk_convert(); may be NULL. on_lost is told of grains that do not inflate.
+ *
+ * @retval VMDK_ERR_NOT_VMDK     What comes in is no VMDK.
+ * @retval VMDK_ERR_CORRUPT      The stream ends early, breaks the format, or something follows its end; the message
+ *                               says at which byte.
+ * @retval VMDK_ERR_UNSUPPORTED  A VMDK that is no stream: it cannot be read in order. Or one that rests on a parent,
+ *                               or whose grains are out of order where the new disk needs them in order
+ *                               (streamOptimized, on_content).
+ * @retval VMDK_ERR_IO           @p source failed; vmdk_error::os_error is what it returned.
+ * @return Otherwise as vmdk_convert().
+ *
+ * @par Threads
+ * May be called at any time from any thread.
+ *
+ * @since 1.0
+ * @see VDF, "Stream-Optimized Compressed Sparse Extents"
+ */
+VMDK_API vmdk_status vmdk_convert_from_stream(vmdk_source_fn source, void *source_user,
+                                              const char *path,
+                                              const vmdk_convert_options *options);
+
+/**
+ * @brief From a stream to a stream: vmdk_convert_from_stream() and
+ *        vmdk_convert_to_stream() in one.
+ *
+ * Raw bytes need their capacity in the options where they become streamOptimized.
+ *
+ * @param source       Gives the bytes.
+ * @param source_user  Passed on to @p source; may be NULL.
+ * @param sink         Takes the bytes.
+ * @param sink_user    Passed on to @p sink; may be NULL.
+ * @param options      As for both; may be NULL.
+ *
+ * @return As vmdk_convert_from_stream() and vmdk_convert_to_stream().
+ *
+ * @par Threads
+ * May be called at any time from any thread.
+ *
+ * @since 1.0
+ */
+VMDK_API vmdk_status vmdk_convert_stream(vmdk_source_fn source, void *source_user,
+                                         vmdk_sink_fn sink, void *sink_user,
+                                         const vmdk_convert_options *options);
+
+/** Sizes of what a conversion makes, all files together. */
+typedef struct vmdk_measure_result {
+    uint32_t struct_size; /**< Size of this structure. */
+    uint32_t exact;       /**< Nonzero: `needed` is exactly what is written; else it can be less. */
+    uint64_t needed;      /**< Space the files will take: metadata, and what of the source is stored; holes not counted.
+                               Of streamOptimized and of a raw stream: their size. */
+    uint64_t most;        /**< Space they would take if all of the disk were data that does not shrink. */
+} vmdk_measure_result;
+
+/**
+ * @brief Tells beforehand what a conversion needs.
+ *
+ * Looks at the tables of the source alone, unless ::VMDK_CONVERT_EXACT is among
+ * the flags: then all data is read, and for streamOptimized compressed.
+ *
+ * @param source      An open disk.
+ * @param options     The conversion; may be NULL.
+ * @param out_result  Filled; its struct_size must be set.
+ *
+ * @return As vmdk_convert().
+ *
+ * @par Threads
+ * Like vmdk_read_at().
+ *
+ * @since 1.0
+ */
+VMDK_API vmdk_status vmdk_measure(vmdk_disk *source, const vmdk_convert_options *options,
+                                  vmdk_measure_result *out_result);
+
+/** Takes a reason why a product would refuse a disk, and what can be done about it (may be empty): one line of UTF-8
+ *  each, valid during the call only. Return 0 to go on, anything else to stop. */
+typedef int (*vmdk_refusal_fn)(void *user, const char *reason, const char *hint);
+
+/**
+ * @brief Tells what a product would refuse a disk for.
+ *
+ * @param disk    An open disk.
+ * @param target  VMDK_TARGET value, not NONE.
+ * @param fn      Called for each reason; not at all if the disk is good.
+ * @param user    Passed on to @p fn; may be NULL.
+ *
+ * @retval VMDK_OK                   All reasons were told.
+ * @retval VMDK_ERR_INVALID_ARGUMENT A pointer is NULL, or @p target is no VMDK_TARGET value.
+ * @retval VMDK_ERR_CANCELLED        @p fn asked to stop.
+ * @retval VMDK_ERR_IO               The end of a streamOptimized file could not be read.
+ * @retval VMDK_ERR_NO_MEMORY        An allocation failed.
+ *
+ * @par Threads
+ * Like vmdk_read_at().
+ *
+ * @since 1.0
+ * @see docs/targets.md
+ */
+VMDK_API vmdk_status vmdk_check_target(vmdk_disk *disk, uint32_t target, vmdk_refusal_fn fn,
+                                       void *user);
 
 /* -- Looking without opening --------------------------------------------- */
 

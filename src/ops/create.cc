@@ -8,12 +8,10 @@
 #include <vector>
 
 #include "format/cowd_header.h"
-#include "format/geometry.h"
 #include "format/sparse_header.h"
 #include "util/checked.h"
 #include "util/error.h"
 #include "util/mutant.h"
-#include "util/random.h"
 #include "util/text.h"
 
 namespace vmdk {
@@ -23,15 +21,11 @@ namespace {
 constexpr std::uint64_t kMaxFlatSectors = (std::uint64_t{1} << 54) - 1;  // below 2^63 bytes
 constexpr std::uint64_t kMaxSectors = std::uint64_t{1} << 54;
 constexpr std::uint64_t kMaxParts = 65536;  // readers refuse more
-constexpr std::uint64_t kUsualGrain = 64 << 10, kMostGrain = 1 << 20;
+constexpr std::uint64_t kMostGrain = 1 << 20;
 constexpr std::uint64_t kUsualPart = std::uint64_t{2047} << 20;  // 64 tables: VMware's
 constexpr std::size_t kPiece = 1 << 20;                          // written at once
 constexpr std::size_t kMaxName = 255, kMaxHint = 4095;           // readers refuse more
 
-// VMware's descriptor area, of which others rewrite all 20 sectors at once; and the room that is
-// left in it for keys to come.
-constexpr std::uint64_t kAreaSectors = 20, kMaxAreaSectors = 20480;
-constexpr std::size_t kSpareText = 2048;
 constexpr std::size_t kMaxText = 16 << 20;  // readers refuse more
 
 struct Kind {
@@ -44,6 +38,8 @@ struct Kind {
 
 constexpr Kind kKinds[] = {
     {VMDK_TYPE_MONOLITHIC_SPARSE, "monolithicSparse", ExtentType::sparse, false, ""},
+    {VMDK_TYPE_STREAM_OPTIMIZED, "streamOptimized", ExtentType::sparse, false, ""},
+    {VMDK_TYPE_RAW, "raw", ExtentType::flat, false, ""},
     {VMDK_TYPE_MONOLITHIC_FLAT, "monolithicFlat", ExtentType::flat, false, "-flat"},
     {VMDK_TYPE_SPLIT_SPARSE, "twoGbMaxExtentSparse", ExtentType::sparse, true, "-s"},
     {VMDK_TYPE_SPLIT_FLAT, "twoGbMaxExtentFlat", ExtentType::flat, true, "-f"},
@@ -68,21 +64,6 @@ bool is_flat(const Kind& kind) noexcept {
   return kind.extent == ExtentType::flat || kind.extent == ExtentType::vmfs;
 }
 
-std::string random_hex(std::size_t numbers) {
-  std::string text;
-  for (std::size_t i = 0; i < numbers; ++i) text += hex8(random_number());
-  return text;
-}
-
-// Of the kind that VMware makes up for a disk: "60 00 C2 9x", then random bytes.
-std::string new_uuid() {
-  const std::string digits = random_hex(4);
-  std::string text = "60 00 C2 9" + digits.substr(0, 1);
-  for (std::size_t byte = 4; byte < 16; ++byte)
-    text.append(byte == 8 ? "-" : " ").append(digits, 2 * byte, 2);
-  return text;
-}
-
 // The bytes of `count` directory entries, a table behind the other, in pieces.
 void write_directory(File& file, std::uint64_t sector, std::uint64_t first_table,
                      std::uint64_t table_sectors, std::uint64_t count) {
@@ -98,32 +79,56 @@ void write_directory(File& file, std::uint64_t sector, std::uint64_t first_table
   }
 }
 
-class Creator final {
- public:
-  Creator(FileSystem& files, const std::string& path, const NewDisk& disk)
-      : files_(files), path_(path), disk_(disk), kind_(check_kind()) {}
+}  // namespace
 
-  void create() {
+class DiskMaker::Plan final {
+ public:
+  Plan(const std::string& path, const NewDisk& disk)
+      : path_(path), disk_(disk), kind_(check_kind()) {
     check_options();
-    check_name(std::string(base_name(path_)));
     plan();
-    const std::string text = descriptor_text();
+    if (disk_.type != VMDK_TYPE_RAW) text_ = descriptor_text();
+  }
+
+  Layout layout() const { return {text_, embedded(), lines_, preallocate_}; }
+
+  void make(FileSystem& files, FileSystem::Existing existing) {
+    if (existing == FileSystem::Existing::replace && !embedded())
+      refuse(VMDK_ERR_INVALID_ARGUMENT, std::string("a ") + kind_.name +
+                                            " disk has several files, which cannot be replaced "
+                                            "at once");
     // All of them first, so that nothing long is done for a name that is taken.
     for (const ExtentLine& line : lines_)
-      if (!embedded()) extents_.push_back(files_.create(beside(line.file)));
-    entry_ = files_.create(path_);
-    if (embedded()) {
-      write_hosted(entry_->file(), disk_.sectors, text);
-    } else {
-      for (std::size_t i = 0; i < lines_.size(); ++i) {
-        write_extent(extents_[i]->file(), lines_[i].sectors);
-        sync(*extents_[i]);
-      }
-      entry_->file().write_at(0, as_bytes(text));
-    }
+      if (!embedded())
+        extents_.push_back(files.create(beside(line.file), FileSystem::Existing::refuse));
+    entry_ = files.create(path_, existing);
+    if (disk_.type == VMDK_TYPE_RAW) return write_flat(entry_->file(), total());
+    if (stream()) return;
+    if (embedded()) return write_hosted(entry_->file(), disk_.sectors, text_);
+    for (std::size_t i = 0; i < lines_.size(); ++i)
+      write_extent(extents_[i]->file(), lines_[i].sectors);
+    entry_->file().write_at(0, as_bytes(text_));
+  }
+
+  std::vector<Part> parts() {
+    std::vector<Part> parts;
+    for (std::size_t i = 0; i < lines_.size(); ++i)
+      parts.push_back({embedded() ? entry_->file() : extents_[i]->file(), lines_[i]});
+    return parts;
+  }
+
+  // The disk is there once its descriptor is, so that comes last: after the names of the extents
+  // are durable, whose content is.
+  void publish(FileSystem& files) {
+    for (const auto& extent : extents_) sync(*extent);
     sync(*entry_);
     progress(total());
-    publish();
+    for (const auto& extent : extents_) extent->publish();
+    if (!extents_.empty()) files.sync_directory(path_);
+    entry_->publish();
+    files.sync_directory(path_);
+    for (const auto& extent : extents_) extent->keep();
+    entry_->keep();
   }
 
  private:
@@ -137,6 +142,7 @@ class Creator final {
   }
 
   bool embedded() const noexcept { return *kind_.suffix == '\0'; }
+  bool stream() const noexcept { return kind_.type == VMDK_TYPE_STREAM_OPTIMIZED; }
   std::uint64_t total() const noexcept { return disk_.sectors * kSectorSize; }
 
   void check_options() {
@@ -157,7 +163,7 @@ class Creator final {
       invalid("parts of " + std::to_string(split) + " bytes are no multiple of " +
               std::to_string(grain_sectors_ * kSectorSize));
     part_sectors_ = kind_.split ? split / kSectorSize : disk_.sectors;
-    if (disk_.zero_grains && kind_.extent != ExtentType::sparse)
+    if (disk_.zero_grains && (kind_.extent != ExtentType::sparse || stream()))
       invalid(std::string(kind_.name) + " disks have no entries that say that a grain is zero");
     preallocate_ = disk_.preallocate;
     if (preallocate_ == VMDK_PREALLOCATE_DEFAULT)
@@ -179,6 +185,7 @@ class Creator final {
   }
 
   void check_name(const std::string& name) const {
+    if (disk_.type == VMDK_TYPE_RAW) return;                             // it stands nowhere
     const bool dots = name.find_first_not_of('.') == std::string::npos;  // also if it is empty
     if (dots || name.size() > kMaxName || !is_quotable(name))
       refuse(VMDK_ERR_INVALID_ARGUMENT,
@@ -192,6 +199,7 @@ class Creator final {
   }
 
   void plan() {
+    check_name(std::string(base_name(path_)));
     if (disk_.sectors > kMaxSectors) too_large("a disk holds at most 2^63 bytes");
     if (kind_.extent == ExtentType::vmfs_sparse && disk_.sectors > UINT32_MAX)
       too_large("a COWD extent holds less than 2 TiB");
@@ -238,7 +246,7 @@ class Creator final {
     descriptor.extents = lines_;
     descriptor.database = disk_.database;
     std::string text = write_descriptor(descriptor);
-    const std::size_t most = embedded() ? kMaxAreaSectors * kSectorSize - kSpareText : kMaxText;
+    const std::size_t most = embedded() ? kMaxEmbeddedText : kMaxText;
     if (text.size() > most)
       refuse(VMDK_ERR_LIMIT, "the descriptor has " + std::to_string(text.size()) +
                                  " bytes, more than the " + std::to_string(most) +
@@ -257,8 +265,7 @@ class Creator final {
 
   // Tables are zeros, as all that is not written.
   void write_hosted(File& file, std::uint64_t sectors, const std::string& text) const {
-    const std::uint64_t area =
-        text.empty() ? 0 : std::max(kAreaSectors, divide_up(text.size() + kSpareText, kSectorSize));
+    const std::uint64_t area = text.empty() ? 0 : descriptor_area(text.size());
     auto header = new_sparse_header(sectors, grain_sectors_, area);
     if (!header) too_large("its tables do not fit what 32 bits can address; take larger grains");
     if (disk_.zero_grains) {
@@ -309,52 +316,18 @@ class Creator final {
     if (!is_mutant(Mutant::published_unsynced)) file.file().sync();
   }
 
-  // The disk is there once its descriptor is, so that comes last: after the names of the extents
-  // are durable, whose content is.
-  void publish() {
-    for (const auto& extent : extents_) extent->publish();
-    if (!extents_.empty()) files_.sync_directory(path_);
-    entry_->publish();
-    files_.sync_directory(path_);
-    for (const auto& extent : extents_) extent->keep();
-    entry_->keep();
-  }
-
-  FileSystem& files_;
   const std::string& path_;
   const NewDisk& disk_;
   const Kind& kind_;
   std::uint64_t grain_sectors_ = 0, part_sectors_ = 0;
   vmdk_preallocate preallocate_ = VMDK_PREALLOCATE_NONE;
   std::vector<ExtentLine> lines_;
+  std::string text_;
   std::vector<std::byte> zeros_;
   std::uint64_t zeroed_ = 0;
   std::vector<std::unique_ptr<NewFile>> extents_;
   std::unique_ptr<NewFile> entry_;  // goes first: without it the others are no disk
 };
-
-}  // namespace
-
-std::uint32_t new_content_id() {
-  // 0 is the default of options.
-  for (;;)
-    if (const std::uint32_t cid = random_number(); cid != 0 && cid < kNeverWritten) return cid;
-}
-
-Database new_database(vmdk_type type, vmdk_adapter adapter, std::uint32_t hardware_version,
-                      std::uint64_t sectors, std::uint32_t cid) {
-  const Geometry geometry = geometry_for(adapter, sectors);
-  Database database;
-  database.set("ddb.adapterType", adapter_name(adapter));
-  database.set("ddb.geometry.cylinders", std::to_string(geometry.cylinders));
-  database.set("ddb.geometry.heads", std::to_string(geometry.heads));
-  database.set("ddb.geometry.sectors", std::to_string(geometry.sectors));
-  database.set("ddb.longContentID", random_hex(3) + hex8(cid));
-  if (type == VMDK_TYPE_VMFS_THIN) database.set("ddb.thinProvisioned", "1");
-  database.set("ddb.uuid", new_uuid());
-  database.set("ddb.virtualHWVersion", std::to_string(hardware_version));
-  return database;
-}
 
 bool is_grain_size(vmdk_type type, std::uint64_t grain_bytes) noexcept {
   const Kind* kind = kind_of(type);
@@ -362,8 +335,27 @@ bool is_grain_size(vmdk_type type, std::uint64_t grain_bytes) noexcept {
          grain_bytes >= least_grain(kind->extent) && grain_bytes <= kMostGrain;
 }
 
+DiskMaker::DiskMaker(FileSystem& files, const std::string& path, const NewDisk& disk)
+    : files_(files), plan_(std::make_unique<Plan>(path, disk)) {}
+DiskMaker::~DiskMaker() = default;
+void DiskMaker::make(FileSystem::Existing existing) { plan_->make(files_, existing); }
+std::vector<DiskMaker::Part> DiskMaker::parts() { return plan_->parts(); }
+void DiskMaker::publish() { plan_->publish(files_); }
+
+DiskMaker::Layout DiskMaker::layout(const std::string& name, const NewDisk& disk) {
+  return Plan(name, disk).layout();
+}
+
 void create_disk(FileSystem& files, const std::string& path, const NewDisk& disk) {
-  Creator(files, path, disk).create();
+  if (disk.type == VMDK_TYPE_STREAM_OPTIMIZED || disk.type == VMDK_TYPE_RAW)
+    throw Error(VMDK_ERR_UNSUPPORTED,
+                path + (disk.type == VMDK_TYPE_RAW ? ": a raw disk is no VMDK"
+                                                   : ": a streamOptimized disk is written once, "
+                                                     "with all that is in it"))
+        .with_hint("convert a disk to it (vmdk convert, vmdk_convert())");
+  DiskMaker maker(files, path, disk);
+  maker.make();
+  maker.publish();
 }
 
 }  // namespace vmdk

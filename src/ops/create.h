@@ -6,12 +6,16 @@
 #include <vmdk/vmdk.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "format/descriptor_writer.h"
 #include "io/file.h"
 
 namespace vmdk {
+
+inline constexpr std::uint64_t kUsualGrain = 64 << 10;
 
 // What to create. 0 stands for the usual value of the type.
 struct NewDisk {
@@ -29,17 +33,45 @@ struct NewDisk {
   void* user = nullptr;  // of on_progress
 };
 
-// Random, and none of those that mean something.
-std::uint32_t new_content_id();
-
-// What stands in the disk database of a new disk without parent. `cid` is that of the disk.
-Database new_database(vmdk_type type, vmdk_adapter adapter, std::uint32_t hardware_version,
-                      std::uint64_t sectors, std::uint32_t cid);
-
 // May a child of this type have grains of this size?
 bool is_grain_size(vmdk_type type, std::uint64_t grain_bytes) noexcept;
 
-// Throws what vmdk_create() documents; then no file is left.
+// The files of a new disk, which come to be when it is complete. Throws what vmdk_create()
+// documents; until publish() has returned no file is left by it.
+class DiskMaker final {
+ public:
+  // A file that data goes to: an extent, or all of a stream or a raw disk.
+  struct Part {
+    File& file;
+    ExtentLine line;
+  };
+
+  // Judges all of it. `path` and `disk` outlive the maker.
+  DiskMaker(FileSystem& files, const std::string& path, const NewDisk& disk);
+  ~DiskMaker();
+
+  // Makes the files: an empty disk but for its names; of a stream, an empty file.
+  void make(FileSystem::Existing existing = FileSystem::Existing::refuse);
+  std::vector<Part> parts();
+  // Brings all to stable storage, with the names.
+  void publish();
+
+  // What a disk of that name will be made of.
+  struct Layout {
+    std::string descriptor;
+    bool embedded;  // the descriptor is inside the one file
+    std::vector<ExtentLine> extents;
+    vmdk_preallocate preallocate;  // of flat ones
+  };
+  static Layout layout(const std::string& name, const NewDisk& disk);
+
+ private:
+  class Plan;
+  FileSystem& files_;
+  std::unique_ptr<Plan> plan_;
+};
+
+// Throws what vmdk_create() documents.
 void create_disk(FileSystem& files, const std::string& path, const NewDisk& disk);
 
 }  // namespace vmdk

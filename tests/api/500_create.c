@@ -106,10 +106,11 @@ static void check_empty(const char* path, const struct kind* kind, uint64_t sect
   assert_int_equal(info.flags & ~(uint32_t)VMDK_INFO_EMBEDDED, 0);
   assert_int_equal((info.flags & VMDK_INFO_EMBEDDED) != 0, kind->suffix == NULL);
   assert_int_equal(extent_of(disk, 0, 0).kind, kind->extent);
+  /* A flat file is a hole where the file system tells. */
   run = run_at(disk, 0, SECTOR);
-  assert_int_equal(run.kind, is_sparse(kind) ? VMDK_RUN_ABSENT : VMDK_RUN_DATA);
+  assert_int_equal(run.kind == VMDK_RUN_ABSENT, is_sparse(kind));
   run = run_at(disk, size - SECTOR, SECTOR);
-  assert_int_equal(run.kind, is_sparse(kind) ? VMDK_RUN_ABSENT : VMDK_RUN_DATA);
+  assert_int_equal(run.kind == VMDK_RUN_ABSENT, is_sparse(kind));
   assert_ok(vmdk_read_at(disk, buffer, SECTOR, 0));
   assert_ok(vmdk_read_at(disk, buffer + SECTOR, SECTOR, size - SECTOR));
   assert_memory_equal(buffer, zeros, sizeof(zeros));
@@ -912,12 +913,13 @@ static void options_that_mean_nothing(void** state) {
   static const struct {
     uint32_t type;
     uint64_t capacity, grain, split;
-    uint32_t adapter, preallocate, flags, cid, reserved;
+    uint32_t adapter, preallocate, flags, cid, target;
     vmdk_status status;
   } cases[] = {
 #define INVALID VMDK_ERR_INVALID_ARGUMENT
       {VMDK_TYPE_MONOLITHIC_SPARSE, 0, 0, 0, 0, 0, 0, 0, 0, INVALID},
-      {VMDK_TYPE_CUSTOM + 1, MIB, 0, 0, 0, 0, 0, 0, 0, INVALID},
+      {VMDK_TYPE_RAW + 1, MIB, 0, 0, 0, 0, 0, 0, 0, INVALID},
+      {VMDK_TYPE_RAW, MIB, 0, 0, 0, 0, 0, 0, 0, VMDK_ERR_UNSUPPORTED},
       {UINT32_MAX, MIB, 0, 0, 0, 0, 0, 0, 0, INVALID},
       {VMDK_TYPE_STREAM_OPTIMIZED, MIB, 0, 0, 0, 0, 0, 0, 0, VMDK_ERR_UNSUPPORTED},
       {VMDK_TYPE_SE_SPARSE, MIB, 0, 0, 0, 0, 0, 0, 0, VMDK_ERR_UNSUPPORTED},
@@ -950,7 +952,8 @@ static void options_that_mean_nothing(void** state) {
       {VMDK_TYPE_VMFS, MIB, 0, 0, 0, 0, VMDK_CREATE_ZERO_GRAINS, 0, 0, INVALID},
       {VMDK_TYPE_VMFS_SPARSE, MIB, 0, 0, 0, 0, VMDK_CREATE_ZERO_GRAINS, 0, 0, INVALID},
       {0, MIB, 0, 0, 0, 0, 0, UINT32_MAX, 0, INVALID},
-      {0, MIB, 0, 0, 0, 0, 0, 0, 1, VMDK_ERR_UNSUPPORTED},
+      {0, MIB, 0, 0, 0, 0, 0, 0, VMDK_TARGET_AWS + 1, INVALID},
+      {VMDK_TYPE_MONOLITHIC_SPARSE, MIB, 0, 0, 0, 0, 0, 0, VMDK_TARGET_ESXI, VMDK_ERR_UNSUPPORTED},
       /* Sizes. */
       {0, UINT64_MAX, 0, 0, 0, 0, 0, 0, 0, VMDK_ERR_LIMIT},
       {0, (uint64_t)1 << 62, 0, 0, 0, 0, 0, 0, 0, VMDK_ERR_LIMIT},
@@ -972,7 +975,7 @@ static void options_that_mean_nothing(void** state) {
     options.preallocate = cases[i].preallocate;
     options.flags = cases[i].flags;
     options.cid = cases[i].cid;
-    options.reserved = cases[i].reserved;
+    options.target = cases[i].target;
     if (vmdk_create(path, &options) != cases[i].status)
       fail_msg("case %u: %s", (unsigned)i, vmdk_last_error()->message);
     assert_int_equal(count_entries(*state), 0);

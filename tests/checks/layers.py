@@ -25,7 +25,8 @@ PUBLIC_HEADER = "vmdk/vmdk.h"
 # Below api/ for its numbers and plain structures alone: status, levels, vmdk_io, types, limits.
 PUBLIC_HEADER_USERS = ("util/error.h", "util/reporter.h", "io/callback_file.h",
                        "format/descriptor.h", "format/geometry.h", "format/probe.h",
-                       "extent/extent.h", "disk/open.h", "ops/create.h")
+                       "extent/extent.h", "disk/open.h", "ops/create.h", "ops/new_disk.h",
+                       "ops/convert.h", "ops/target.h")
 # Exceptions end in api/. These catch one to do something about it:
 CATCHERS = (
     "util/worker_pool.cc",    # carries it to the calling thread
@@ -34,6 +35,8 @@ CATCHERS = (
     "disk/disk.cc",           # adds where it happened
     "disk/disk_write.cc",     # tells what a failure leaves in doubt
     "disk/open.cc",           # tries the next candidate
+    "ops/pipeline.cc",        # leaves a failure to the thread that takes the piece
+    "ops/piece_source.cc",    # tells what part of a disk cannot be read, or has zeros there
     "api/boundary.h",
 )
 FILE_HEADER = re.compile(r"(fcntl|unistd|dirent|fstream|filesystem)(\.h)?$|(sys|linux)/.*\.h$")
