@@ -266,10 +266,13 @@ std::vector<std::string> PosixFileSystem::siblings(const File& from) {
 // Has no name until it is published, where the host can make such files, else a temporary one.
 class PosixFileSystem::New final : public NewFile {
  public:
-  // `name` is in `home`; it replaces `replaced` if that is not null.
+  // `name` is in `home`; it replaces `replaced` if that is not null, whose file may be kept open.
   New(const PosixDirectory& home, std::string name, const std::string& shown,
-      const struct stat* replaced)
-      : home_(home), name_(std::move(name)), shown_(shown) {
+      const struct stat* replaced, std::unique_ptr<File> replaced_file = nullptr)
+      : home_(home),
+        name_(std::move(name)),
+        shown_(shown),
+        replaced_file_(std::move(replaced_file)) {
     if (replaced != nullptr) replaced_ = *replaced;
   }
 
@@ -330,6 +333,7 @@ class PosixFileSystem::New final : public NewFile {
   const PosixDirectory& home_;
   std::string name_, shown_;
   std::optional<struct stat> replaced_;
+  std::unique_ptr<File> replaced_file_;
   std::string current_;  // the name to remove it by; "" = it has none
   std::unique_ptr<PosixFile> file_;
 };
@@ -366,7 +370,9 @@ std::unique_ptr<NewFile> PosixFileSystem::create_over(const std::string& name) {
   // Renaming would get around that it may not be written.
   if (::faccessat(home.fd.get(), last.c_str(), W_OK, AT_EACCESS) != 0)
     throw_os_error(name, "cannot be replaced", errno);
-  auto made = std::make_unique<New>(home, std::move(last), name, &st);
+  // Nobody else may be using it, from here until it is replaced.
+  auto replaced = open_way({&home, last, false}, name, FileUse::write, true);
+  auto made = std::make_unique<New>(home, std::move(last), name, &st, std::move(replaced));
   made->make(*this, false);
   return made;
 }
