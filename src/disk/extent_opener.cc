@@ -23,17 +23,8 @@ namespace vmdk {
 namespace {
 
 constexpr std::uint64_t kMaxPadding = 64 << 10;  // of zeros behind a stream, as in an OVA
-constexpr std::uint64_t kRounding =
-    128;  // VirtualBox rounds the capacity in the header up to 64 KiB
 
 std::string sectors_text(std::uint64_t sectors) { return std::to_string(sectors) + " sectors"; }
-
-void check_capacity(const File& file, std::uint64_t header, std::uint64_t line,
-                    std::uint64_t rounding) {
-  if (header == line || (header > line && header <= round_up(line, rounding))) return;
-  throw_corrupt(file.name(), "its header says that it has " + sectors_text(header) +
-                                 ", the descriptor says " + sectors_text(line));
-}
 
 // A copy of the header, behind its marker, at the end of a stream.
 struct Footer {
@@ -59,26 +50,6 @@ std::optional<Footer> find_footer(const File& file) {
   return std::nullopt;
 }
 
-void check_footer(const File& file, const SparseHeader& header, const SparseHeader& footer) {
-  const auto compare = [&](const char* what, std::uint64_t in_header, std::uint64_t in_footer) {
-    if (in_header != in_footer)
-      throw_corrupt(file.name(), std::string("its header and its footer contradict each other: ") +
-                                     what + " " + std::to_string(in_header) + " and " +
-                                     std::to_string(in_footer));
-  };
-  compare("version", header.version, footer.version);
-  compare("flags", header.flags, footer.flags);
-  if (header.capacity != 0) compare("capacity", header.capacity, footer.capacity);
-  compare("grain size", header.grain_sectors, footer.grain_sectors);
-  compare("descriptor offset", header.descriptor_sector, footer.descriptor_sector);
-  compare("descriptor size", header.descriptor_sectors, footer.descriptor_sectors);
-  compare("grain table entries", header.gtes_per_gt, footer.gtes_per_gt);
-  compare("redundant directory", header.rgd_sector, footer.rgd_sector);
-  compare("overhead", header.overhead, footer.overhead);
-  if (header.gd_sector != kDirectoryAtEnd)
-    compare("grain directory", header.gd_sector, footer.gd_sector);
-}
-
 // The header that counts: the footer where the directory is at the end.
 SparseHeader effective_header(const File& file, const SparseHeader& header, bool recover) {
   const bool at_end = header.gd_sector == kDirectoryAtEnd;
@@ -96,9 +67,7 @@ SparseHeader effective_header(const File& file, const SparseHeader& header, bool
         "end of its " +
             std::to_string(file.size()) + " bytes: it is truncated");
   }
-  check_footer(file, header, footer->header);
-  if (footer->header.gd_sector == kDirectoryAtEnd)
-    throw_corrupt(file.name(), "its footer does not say where the grain directory is");
+  check_footer(file.name(), header, footer->header);
   if (at_end && !footer->ended && !recover)
     throw Error(VMDK_ERR_CORRUPT,
                 file.name() + ": its end-of-stream marker is missing: it is truncated")
@@ -114,7 +83,8 @@ std::unique_ptr<Extent> open_hosted(File& file, Bytes beginning, const ExtentLin
   if (header.is_carrier())
     throw_corrupt(file.name(), "its header says that it has 0 sectors, the descriptor says " +
                                    sectors_text(line.sectors));
-  check_capacity(file, header.capacity, line.sectors, std::max(header.grain_sectors, kRounding));
+  check_capacity(file.name(), header.capacity, line.sectors,
+                 std::max(header.grain_sectors, kCapacityRounding));
   if (!header.compressed() && header.overhead > file.size() / kSectorSize && !recover)
     throw Error(VMDK_ERR_CORRUPT, file.name() + ": its metadata takes " +
                                       sectors_text(header.overhead) + ", but the file ends after " +
@@ -151,7 +121,7 @@ std::unique_ptr<Extent> open_cowd(File& file, const ExtentLine& line, const Exte
   std::array<std::byte, kCowdHeaderSize> beginning;
   file.read_at(0, beginning);
   const CowdHeader header = CowdHeader::decode(file.name(), beginning);
-  check_capacity(file, header.capacity, line.sectors, header.grain_sectors);
+  check_capacity(file.name(), header.capacity, line.sectors, header.grain_sectors);
   GrainLayout layout;
   layout.capacity_sectors = line.sectors;
   layout.grain_sectors = header.grain_sectors;
@@ -172,7 +142,7 @@ std::unique_ptr<Extent> open_cowd(File& file, const ExtentLine& line, const Exte
 std::unique_ptr<Extent> open_se(const File& file, Bytes beginning, const ExtentLine& line,
                                 const ExtentParts& parts) {
   const SeHeader header = SeHeader::decode(file.name(), beginning);
-  check_capacity(file, header.capacity, line.sectors, kSeGrainSectors);
+  check_capacity(file.name(), header.capacity, line.sectors, kSeGrainSectors);
   std::array<std::byte, kSeHeaderSize> second;
   file.read_at(header.volatile_header.sector * kSectorSize, second);
   check_se_volatile_header(file.name(), second);

@@ -58,16 +58,6 @@ bool is_carrier(const File& file) {
       .is_carrier();
 }
 
-// Mostly bytes that text does not have?
-bool is_binary(std::string_view text) noexcept {
-  text = text.substr(0, 512);
-  const auto odd = std::count_if(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte >= 0x7f || (byte < 0x20 && c != '\n' && c != '\r' && c != '\t');
-  });
-  return static_cast<std::size_t>(odd) * 4 > text.size();
-}
-
 std::string quoted(std::string_view text) { return "\"" + printable(text.substr(0, 200)) + "\""; }
 
 class Opener final {
@@ -318,13 +308,7 @@ std::string Opener::embedded_text(const File& file, Bytes beginning) const {
   std::string text =
       read_text(file, header.descriptor_sector * kSectorSize,
                 header.descriptor_sectors * kSectorSize, options_.descriptor_limits.max_bytes);
-  if (text.find_first_not_of(" \t\r\n") == std::string::npos) return {};
-  if (looks_like_descriptor(text) || looks_encrypted(text)) return text;
-  if (is_binary(text))
-    throw Error(VMDK_ERR_ENCRYPTED,
-                file.name() + ": its descriptor is not text: the disk is encrypted (or damaged)");
-  throw_corrupt(file.name(), "its descriptor begins with " + quoted(text.substr(0, 60)) +
-                                 ", which no descriptor does");
+  return is_embedded_descriptor(file.name(), text) ? text : std::string();
 }
 
 Link Opener::open_link(std::unique_ptr<File> file, std::uint32_t number, bool entry) {

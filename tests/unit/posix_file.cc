@@ -556,6 +556,69 @@ void test_new_files() {
   }
 }
 
+// A new file in the place of another one: at once when it is published, with the mode of the old
+// one.
+void test_new_over_old() {
+  const auto kReplace = vmdk::FileSystem::Existing::replace;
+  for (const char* const name : {"disk", "link"}) {
+    const unit::Row row(name);
+    const unit::Tree tree;
+    tree.file("disk", "old");
+    tree.link("link", "disk");
+    tree.directory("folder");
+    CHECK_EQ(::chmod(tree.at("disk").c_str(), 0640), 0);
+    PosixFileSystem files({});
+    { const auto dropped = files.create(tree.at(name), kReplace); }
+    CHECK_EQ(content(*files.open(tree.at("disk"), FileUse::look)), "old");
+    {
+      const auto fresh = files.create(tree.at(name), kReplace);
+      fresh->file().write_at(0, bytes("new text"));
+      CHECK_EQ(content(*files.open(tree.at("disk"), FileUse::look)), "old");
+      // It is kept from others meanwhile.
+      PosixFileSystem other({});
+      CHECK_EQ(unit::outcome_of([&] { other.open(tree.at("disk"), FileUse::read); }).status,
+               VMDK_ERR_LOCKED);
+      fresh->publish();
+    }
+    CHECK_EQ(content(*files.open(tree.at("disk"), FileUse::look)), "new text");
+    CHECK(std::filesystem::is_symlink(tree.at("link")));
+    struct stat st {};
+    CHECK_EQ(::stat(tree.at("disk").c_str(), &st), 0);
+    CHECK_EQ(st.st_mode & 07777u, 0640u);
+    CHECK_EQ(unit::outcome_of([&] { files.create(tree.at("folder"), kReplace); }).status,
+             VMDK_ERR_EXISTS);
+    {
+      PosixFileSystem other({});
+      const auto user = other.open(tree.at("disk"), FileUse::read);
+      CHECK_EQ(unit::outcome_of([&] { files.create(tree.at(name), kReplace); }).status,
+               VMDK_ERR_LOCKED);
+    }
+    CHECK_EQ(count_names(tree), 3u);
+    { files.create(tree.at("fresh"), kReplace)->publish(); }
+    CHECK_EQ(count_names(tree), 3u);
+  }
+}
+
+void test_copy_and_holes() {
+  const unit::Tree tree;
+  tree.file("from", std::string(3 * 4096, 'a') + "end");
+  tree.file("to", "");
+  PosixFileSystem files({});
+  const auto from = files.open(tree.at("from"), FileUse::read);
+  const auto to = files.open(tree.at("to"), FileUse::write);
+  if (!to->copy_from(*from, 4096, 1 << 20, 2 * 4096 + 3)) return;  // as the host likes
+  CHECK_EQ(to->size(), (1u << 20) + 2 * 4096 + 3);
+  CHECK_EQ(content(*to).substr(1 << 20), std::string(2 * 4096, 'a') + "end");
+  // Where the host tells of holes at all.
+  if (const auto data = to->next_data(0); data != 0) {
+    CHECK_EQ(data, 1u << 20);
+    CHECK_EQ(to->next_hole(data), to->size());
+  }
+  CHECK_EQ(unit::outcome_of([&] { to->copy_from(*from, 4096, 0, 3 * 4096); }).status,
+           VMDK_ERR_CORRUPT);
+  CHECK(!from->copy_from(*to, 0, 0, 1));  // opened to read
+}
+
 void test_replace() {
   for (const char* const name : {"disk.vmdk", "link", "sub/up"}) {
     const unit::Row row(name);
@@ -730,6 +793,8 @@ int main() {
       UNIT_TEST(test_stored_bytes),
       UNIT_TEST(test_relative),
       UNIT_TEST(test_new_files),
+      UNIT_TEST(test_new_over_old),
+      UNIT_TEST(test_copy_and_holes),
       UNIT_TEST(test_replace),
       UNIT_TEST(test_path_between),
       UNIT_TEST(test_holes_and_space),
