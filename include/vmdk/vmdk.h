@@ -183,7 +183,7 @@ typedef struct vmdk_limits {
     uint32_t max_extents;          /**< Extents in one disk; default 65536, at most 1048576. */
     uint32_t max_descriptor_bytes; /**< Size of a descriptor; default 16 MiB, at most 64 MiB. */
     uint64_t max_table_bytes;      /**< Grain directories and tables held in memory, for the whole chain;
-                                        default 64 MiB, at least 256 KiB. A cache: less is slower, not an error. */
+                                        default 32 MiB, at least 256 KiB. A cache: less is slower, not an error. */
     uint32_t max_open_files;       /**< Files held open at the same time; default 128, at least 8. More
                                         extents than this are closed and opened again as they are used. */
     uint32_t reserved;             /**< Zero. */

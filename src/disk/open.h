@@ -21,7 +21,7 @@ struct OpenOptions {
   std::optional<std::string> encoding;  // overrides what the descriptors say
   std::optional<std::string> member;    // of a tar
   std::uint64_t cache_bytes = 4 << 20;
-  std::uint64_t max_table_bytes = 64 << 20;
+  std::uint64_t max_table_bytes = 32 << 20;
   std::uint32_t max_chain_length = 128;
   DescriptorLimits descriptor_limits{16 << 20, 65536};
 };

@@ -39,6 +39,10 @@ class Counter final {
   }
 
   std::uint64_t unit() const noexcept { return grain_; }
+  bool flat() const noexcept {
+    const ExtentType type = layout_.extents.front().type;
+    return type == ExtentType::flat || type == ExtentType::vmfs;
+  }
 
   void add(std::uint64_t offset, std::uint64_t size) {
     const std::uint64_t first = offset / grain_, last = (offset + size - 1) / grain_;
@@ -88,10 +92,6 @@ class Counter final {
   }
 
  private:
-  bool flat() const noexcept {
-    const ExtentType type = layout_.extents.front().type;
-    return type == ExtentType::flat || type == ExtentType::vmfs;
-  }
   bool cowd() const noexcept { return layout_.extents.front().type == ExtentType::vmfs_sparse; }
   std::uint64_t entries_of_table() const noexcept {
     return cowd() ? kCowdTableEntries : kSparseTableEntries;
@@ -129,9 +129,11 @@ class CountingTarget final : public PieceTarget {
  public:
   explicit CountingTarget(Counter& counter) : counter_(counter) {}
   std::uint64_t unit() const noexcept override { return counter_.unit(); }
+  bool takes_files() const noexcept override { return counter_.flat(); }
   bool needs_order() const noexcept override { return true; }
   void prepare(Piece& piece) override { find_data(piece); }
   void take(Piece& piece) override {
+    if (piece.file != nullptr) counter_.add(piece.offset, piece.size);
     for (const Piece::Part& part : piece.data) counter_.add(part.offset, part.size);
   }
   void finish() override {}

@@ -40,10 +40,14 @@ constexpr const char* kTypes[] = {"unknown",
                                   "vmfsRDMP",
                                   "fullDevice",
                                   "partitionedDevice",
-                                  "custom"};
+                                  "custom",
+                                  "raw"};
 
 constexpr const char* kAdapters[] = {"unknown", "ide",        "buslogic", "lsilogic", "legacyESX",
                                      "pvscsi",  "lsisas1068", "sata",     "nvme"};
+
+constexpr const char* kTargets[] = {"none",       "workstation", "fusion", "esxi",
+                                    "virtualbox", "qemu",        "ova",    "aws"};
 
 constexpr FlagName kInfoFlags[] = {
     {VMDK_INFO_UNCLEAN, "unclean", "not closed cleanly"},
@@ -64,6 +68,10 @@ const char* adapter_name(std::uint32_t adapter) { return name_at(kAdapters, adap
 std::uint32_t type_by_name(const std::string& name) { return index_of(kTypes, name); }
 
 std::uint32_t adapter_by_name(const std::string& name) { return index_of(kAdapters, name); }
+
+const char* target_name(std::uint32_t target) { return name_at(kTargets, target); }
+
+std::uint32_t target_by_name(const std::string& name) { return index_of(kTargets, name); }
 
 const char* extent_kind_name(std::uint32_t kind) {
   static constexpr const char* kNames[] = {"flat", "sparse", "stream", "cowd", "seSparse", "zero"};

@@ -13,9 +13,12 @@ namespace vmdk_tool {
 const char* type_name(std::uint32_t type);
 // ddb.adapterType for a VMDK_ADAPTER value; "unknown" likewise.
 const char* adapter_name(std::uint32_t adapter);
+// The word for a VMDK_TARGET value.
+const char* target_name(std::uint32_t target);
 // The value that stands for a name, in any case; 0 for none.
 std::uint32_t type_by_name(const std::string& name);
 std::uint32_t adapter_by_name(const std::string& name);
+std::uint32_t target_by_name(const std::string& name);
 // "flat", "sparse", "stream", "cowd", "seSparse", "zero".
 const char* extent_kind_name(std::uint32_t kind);
 // "RW", "RDONLY", "NOACCESS".

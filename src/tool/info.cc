@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `vmdk info`: what is known of a disk without reading its data.
 #include <cinttypes>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "errors.h"
 #include "info_report.h"
 #include "messages.h"
+#include "new_disk.h"
 #include "output.h"
 #include "sizes.h"
 #include "verbs.h"
@@ -28,6 +30,7 @@ std::string count_of(std::uint64_t count, const std::string& noun) {
 
 std::string kind_text(const LinkReport& link) {
   std::string text = type_name(link.info.type);
+  if (link.info.type == VMDK_TYPE_RAW) return text;
   if (!link.create_type.empty()) text = printable(link.create_type);
   if (link.info.header_version != 0)
     text += ", header version " + std::to_string(link.info.header_version);
@@ -94,7 +97,7 @@ void print_link(TextOutput& out, const LinkReport& link, const InfoParts& parts)
   print_line(out, "capacity", exact_size(info.capacity));
   print_line(out, "stored", stored_text(info));
   if (info.grain_bytes != 0) print_line(out, "grain", human_size(info.grain_bytes));
-  print_line(out, "CID", cid_text(info.cid));
+  if (info.type != VMDK_TYPE_RAW) print_line(out, "CID", cid_text(info.cid));
   if ((info.flags & VMDK_INFO_HAS_PARENT) != 0) {
     const std::string hint = link.parent_hint.empty() ? "not named" : printable(link.parent_hint);
     print_line(out, "parent", hint + ", CID " + cid_text(info.parent_cid));
@@ -109,10 +112,21 @@ void print_link(TextOutput& out, const LinkReport& link, const InfoParts& parts)
   if (parts.keys) print_keys(out, link);
 }
 
+void print_target(TextOutput& out, const TargetReport& target) {
+  const std::string name = target_name(target.target);
+  if (target.reasons.empty()) return print_line(out, "target", name + " accepts it");
+  print_line(out, "target", name + " refuses it");
+  for (const TargetReport::Reason& reason : target.reasons) {
+    print_line(out, "because", printable(reason.text));
+    if (!reason.hint.empty()) print_line(out, "hint", printable(reason.hint));
+  }
+}
+
 }  // namespace
 
 int run_info(Arguments arguments) {
   std::string file;
+  std::string target_text;
   bool json = false;
   InfoParts parts;
   CommonOptions common;
@@ -122,27 +136,34 @@ int run_info(Arguments arguments) {
   line.flag("--chain", parts.chain, "Every disk of the chain, not only the first");
   line.flag("--extents", parts.extents, "The extents and their files");
   line.flag("--keys", parts.keys, "Every key of the descriptor");
-  common.add_to(line);
+  line.option("--target", target_text, "NAME",
+              "Whether it takes the disk: workstation, fusion, esxi, virtualbox, qemu, ova, aws");
+  line.footer("Exit status with --target: 0 accepted, 1 refused.");
+  common.add_to(line, kTakesAll | kTakesFrom);
   line.parse(arguments);
   common.check();
+  const std::uint32_t target = target_text.empty() ? 0 : parse_target(target_text);
 
   const DiskHandle disk(file, common, Work::tables);
   std::vector<LinkReport> links;
   const std::uint32_t count = parts.chain ? disk.info().chain_length : 1;
   for (std::uint32_t i = 0; i < count; ++i) links.push_back(read_link(disk, i, parts));
+  std::optional<TargetReport> verdict;
+  if (target != VMDK_TARGET_NONE) verdict = check_target(disk, target);
 
   TextOutput out;
   if (json) {
-    out.write(info_json(file, links, parts));
+    out.write(info_json(file, links, parts, verdict ? &*verdict : nullptr));
   } else {
     for (const LinkReport& link : links) {
       if (&link != &links.front()) out.write("\n");
       if (parts.chain) print_line(out, "link", std::to_string(&link - links.data()));
       print_link(out, link, parts);
     }
+    if (verdict) print_target(out, *verdict);
   }
   out.finish();
-  return kExitDone;
+  return verdict && !verdict->reasons.empty() ? kExitFailed : kExitDone;
 }
 
 }  // namespace vmdk_tool

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "info_report.h"
 
+#include <new>
+#include <utility>
+
 #include "describe.h"
+#include "errors.h"
 #include "json.h"
 
 namespace vmdk_tool {
@@ -47,6 +51,26 @@ Json keys(const LinkReport& link) {
   return json;
 }
 
+Json target_json(const TargetReport& target) {
+  Json reasons = Json::array();
+  for (const TargetReport::Reason& reason : target.reasons)
+    reasons.push_back({{"reason", reason.text},
+                       {"hint", reason.hint.empty() ? Json(nullptr) : Json(reason.hint)}});
+  return {{"name", target_name(target.target)},
+          {"accepted", target.reasons.empty()},
+          {"reasons", std::move(reasons)}};
+}
+
+// A vmdk_refusal_fn; `user` is a TargetReport.
+int add_reason(void* user, const char* reason, const char* hint) noexcept {
+  try {
+    static_cast<TargetReport*>(user)->reasons.push_back({reason, hint});
+    return 0;
+  } catch (...) {
+    return 1;
+  }
+}
+
 void add_link(Json& json, const LinkReport& link, const InfoParts& parts) {
   const vmdk_info& info = link.info;
   const bool has_parent = (info.flags & VMDK_INFO_HAS_PARENT) != 0;
@@ -57,12 +81,13 @@ void add_link(Json& json, const LinkReport& link, const InfoParts& parts) {
   json["stored_bytes"] = info.stored_bytes;
   json["file_bytes"] = info.file_bytes;
   json["grain_bytes"] = unless_zero(info.grain_bytes);
-  json["cid"] = cid_text(info.cid);
+  const bool raw = info.type == VMDK_TYPE_RAW;
+  json["cid"] = raw ? Json(nullptr) : Json(cid_text(info.cid));
   json["parent_cid"] = has_parent ? Json(cid_text(info.parent_cid)) : Json(nullptr);
   json["parent_hint"] = link.parent_hint.empty() ? Json(nullptr) : Json(link.parent_hint);
   json["chain_length"] = info.chain_length;
   json["extent_count"] = info.extent_count;
-  json["descriptor_version"] = info.descriptor_version;
+  json["descriptor_version"] = raw ? Json(nullptr) : Json(info.descriptor_version);
   json["header_version"] = unless_zero(info.header_version);
   json["adapter"] =
       info.adapter == VMDK_ADAPTER_UNKNOWN ? Json(nullptr) : Json(adapter_name(info.adapter));
@@ -99,8 +124,17 @@ LinkReport read_link(const DiskHandle& disk, std::uint32_t link, const InfoParts
   return report;
 }
 
+TargetReport check_target(const DiskHandle& disk, std::uint32_t target) {
+  TargetReport report;
+  report.target = target;
+  const vmdk_status status = vmdk_check_target(disk.get(), target, add_reason, &report);
+  if (status == VMDK_ERR_CANCELLED) throw std::bad_alloc();
+  if (status != VMDK_OK) throw_library_error(status);
+  return report;
+}
+
 std::string info_json(const std::string& file, std::span<const LinkReport> links,
-                      const InfoParts& parts) {
+                      const InfoParts& parts, const TargetReport* target) {
   Json json;
   json["file"] = file;
   add_link(json, links.front(), parts);
@@ -114,6 +148,7 @@ std::string info_json(const std::string& file, std::span<const LinkReport> links
     }
     json["chain"] = std::move(chain);
   }
+  if (target != nullptr) json["target"] = target_json(*target);
   return json_document(json);
 }
 

@@ -36,10 +36,22 @@ struct LinkReport {
   std::vector<std::pair<std::string, std::string>> keys;  // if asked for
 };
 
+// What a product would refuse the disk for.
+struct TargetReport {
+  struct Reason {
+    std::string text;
+    std::string hint;  // may be empty
+  };
+  std::uint32_t target = 0;
+  std::vector<Reason> reasons;  // none: it is accepted
+};
+
 LinkReport read_link(const DiskHandle& disk, std::uint32_t link, const InfoParts& parts);
 
-// The document for the disk in `file`; `links` holds at least the first disk.
+TargetReport check_target(const DiskHandle& disk, std::uint32_t target);
+
+// The document for the disk in `file`; `links` holds at least the first disk. `target` may be null.
 std::string info_json(const std::string& file, std::span<const LinkReport> links,
-                      const InfoParts& parts);
+                      const InfoParts& parts, const TargetReport* target);
 
 }  // namespace vmdk_tool

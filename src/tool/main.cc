@@ -34,7 +34,7 @@ void print_text(std::string_view text) {
 void print_overview() {
   TextOutput out;
   out.write(
-      "Read, create and write VMware virtual disks (VMDK).\n\nUsage: vmdk VERB [OPTIONS] "
+      "Read, write, create and convert VMware virtual disks (VMDK).\n\nUsage: vmdk VERB [OPTIONS] "
       "FILE...\n\nVerbs:\n");
   for (const Verb& verb : kVerbs) out.print("  %-10s%s\n", verb.name, verb.summary);
   out.write(

@@ -117,7 +117,7 @@ int run_map(Arguments arguments) {
   line.argument("FILE", file, "The disk");
   line.flag("--json", json, "Print a JSON document");
   line.option("--svg", svg_path, "OUT", "Draw a picture of the whole chain; - is standard output");
-  common.add_to(line);
+  common.add_to(line, kTakesAll | kTakesFrom);
   line.parse(arguments);
   common.check();
   if (json && svg_path == "-") throw UsageError("--json and --svg - both want the standard output");

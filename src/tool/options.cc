@@ -74,6 +74,9 @@ void CommonOptions::add_reading(CommandLine& line) {
 
 void CommonOptions::add_to(CommandLine& line, unsigned takes) {
   line.group("Common options");
+  offers_raw_ = (takes & kTakesFrom) != 0;
+  if (offers_raw_)
+    line.option("--from", from_text_, "KIND", "What is read: vmdk (if not given) or raw");
   if ((takes & kTakesPaths) != 0) add_paths(line);
   if ((takes & kTakesReading) != 0) add_reading(line);
   if ((takes & kTakesThreads) != 0)
@@ -89,6 +92,9 @@ void CommonOptions::check() {
   progress_ = parse_progress_mode(progress_text_);
   if (quiet_) progress_ = ProgressMode::none;
   if (!threads_text_.empty()) threads_ = parse_count(threads_text_, "--threads", 1, kMostThreads);
+  raw_ = from_text_ == "raw";
+  if (!raw_ && from_text_ != "vmdk")
+    throw UsageError("--from: '" + printable(from_text_) + "' is neither vmdk nor raw");
   roots_.clear();
   for (const std::string& path : allowed_paths_) {
     if (path.empty()) throw UsageError("--allow-path: the directory has no name");
@@ -104,14 +110,31 @@ std::uint32_t CommonOptions::threads() const {
   return std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads);
 }
 
+void CommonOptions::throw_open_error(vmdk_status status) const {
+  try {
+    throw_library_error(status);
+  } catch (Failure& failure) {
+    if (status == VMDK_ERR_NOT_VMDK && offers_raw_)
+      failure.set_hint("if it holds the bytes of a disk as they are, say --from raw");
+    throw;
+  }
+}
+
+void CommonOptions::refuse_for_stream() const {
+  if (recover_ || no_parent_ || !member_.empty())
+    throw UsageError(
+        "--recover, --no-parent and --member need a file, which is read where they want");
+}
+
 vmdk_open_options CommonOptions::open_options() const {
   auto open = sized<vmdk_open_options>();
-  if (recover_) open.flags |= VMDK_OPEN_RECOVER;
-  if (no_parent_) open.flags |= VMDK_OPEN_NO_PARENT;
+  if (raw_) open.flags |= VMDK_OPEN_RAW;
+  if (recover_ && !raw_) open.flags |= VMDK_OPEN_RECOVER;
+  if (no_parent_ && !raw_) open.flags |= VMDK_OPEN_NO_PARENT;
   if (no_lock_) open.flags |= VMDK_OPEN_NO_LOCK;
   open.paths = any_path_ ? VMDK_PATHS_ANY : VMDK_PATHS_BENEATH;
   open.roots = roots_.data();
-  if (!member_.empty()) open.member = member_.c_str();
+  if (!member_.empty() && !raw_) open.member = member_.c_str();
   if (!encoding_.empty()) open.encoding = encoding_.c_str();
   open.on_message = print_library_message;
   // Only read there.
@@ -126,7 +149,8 @@ DiskHandle::DiskHandle(const std::string& path, const CommonOptions& options, Wo
     throw UsageError("--recover is for disks that are only read");
   if (work == Work::changes) open.flags |= VMDK_OPEN_WRITE;
   open.threads = work == Work::data ? options.threads() : 1;
-  require(vmdk_open(path.c_str(), &open, &disk_));
+  const vmdk_status status = vmdk_open(path.c_str(), &open, &disk_);
+  if (status != VMDK_OK) options.throw_open_error(status);
 }
 
 // Not closed before: the job failed or was cancelled, and what was written by then is kept.

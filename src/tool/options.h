@@ -23,7 +23,8 @@ enum Takes : unsigned {
   kTakesReading = 2,   // what only reading can do: damage, lost parents, archives
   kTakesThreads = 4,   // how many move data
   kTakesProgress = 8,  // how it is shown
-  kTakesAll = 15
+  kTakesAll = 15,
+  kTakesFrom = 16  // raw bytes in place of a disk
 };
 
 class CommonOptions {
@@ -38,11 +39,18 @@ class CommonOptions {
   void check();
 
   ProgressMode progress() const { return progress_; }
+  // Whether the file holds the bytes of a disk and is no VMDK.
+  bool raw() const { return raw_; }
   bool quiet() const { return quiet_; }
   bool verbose() const { return verbose_; }
   // Threads a verb that moves data may use: what --threads says, or else as
   // many as there are processors.
   std::uint32_t threads() const;
+  // Throws UsageError for what can be done with files alone, not with what comes in from first byte
+  // to last.
+  void refuse_for_stream() const;
+  // As throw_library_error(), for a call that opens what these options are about.
+  [[noreturn]] void throw_open_error(vmdk_status status) const;
   // What the library is told; it points into this object.
   vmdk_open_options open_options() const;
 
@@ -54,6 +62,9 @@ class CommonOptions {
 
   std::vector<std::string> allowed_paths_;
   std::vector<const char*> roots_;  // the same as the library takes them
+  std::string from_text_ = "vmdk";
+  bool offers_raw_ = false;  // whether there is --from
+  bool raw_ = false;
   bool any_path_ = false;
   bool recover_ = false;
   bool no_parent_ = false;
@@ -69,7 +80,7 @@ class CommonOptions {
   Verbosity verbosity_ = Verbosity::warnings;
 };
 
-// What a disk is opened for. Only reading data is worth threads.
+// What a disk is opened for. Only reading data is worth threads; a conversion has its own.
 enum class Work { tables, data, changes };
 
 // An open disk. The getters may be called from any thread; every failure is
@@ -82,6 +93,8 @@ class DiskHandle {
   DiskHandle& operator=(const DiskHandle&) = delete;
 
   const std::string& path() const { return path_; }
+  // For calls of the library that have nothing here.
+  vmdk_disk* get() const { return disk_; }
   vmdk_info info(std::uint32_t link = 0) const;
   vmdk_extent_info extent(std::uint32_t link, std::uint32_t index) const;
   // A text of vmdk_get_text(); nothing where there is no such key.

@@ -11,6 +11,7 @@
 
 #include "errors.h"
 #include "messages.h"
+#include "signals.h"
 #include "sizes.h"
 
 namespace vmdk_tool {
@@ -21,6 +22,7 @@ using namespace std::chrono_literals;
 // A job shorter than this shows no bar at all.
 constexpr auto kFirstDraw = 400ms;
 constexpr auto kDrawEvery = 200ms;
+constexpr auto kPrintEvery = 1s;
 
 std::size_t terminal_columns() {
   winsize size = {};
@@ -53,14 +55,14 @@ ProgressMode parse_progress_mode(const std::string& text) {
   throw UsageError("--progress: '" + printable(text) + "' is none of auto, plain and none");
 }
 
-Progress::Progress(ProgressMode mode, std::string job, std::uint64_t total)
+Progress::Progress(ProgressMode mode, std::string job, std::optional<std::uint64_t> total)
     : bar_(mode == ProgressMode::automatic && is_terminal()),
       plain_(mode == ProgressMode::plain),
       job_(std::move(job)),
       total_(total),
       start_(Clock::now()),
       next_draw_(start_ + kFirstDraw) {
-  if (plain_) print_percent();
+  if (plain_ && total_) print_percent();
 }
 
 Progress::~Progress() { end_progress_line(); }
@@ -68,39 +70,70 @@ Progress::~Progress() { end_progress_line(); }
 void Progress::add(std::uint64_t bytes, std::uint64_t moved) {
   done_ += bytes;
   moved_ += moved;
-  if (plain_) print_percent();
-  if (!bar_) return;
+  if (plain_ && total_) print_percent();
+  if (!bar_ && !(plain_ && !total_)) return;
   const Clock::time_point now = Clock::now();
-  if (now < next_draw_ && done_ < total_) return;
+  if (now < next_draw_ && !is_complete()) return;
   if (now < start_ + kFirstDraw) return;
+  if (plain_) return print_done(now);
   next_draw_ = now + kDrawEvery;
   draw(now);
 }
 
+double Progress::share() const {
+  return *total_ == 0 ? 1.0 : static_cast<double>(done_) / static_cast<double>(*total_);
+}
+
 void Progress::print_percent() {
-  const double share = total_ == 0 ? 1.0 : static_cast<double>(done_) / static_cast<double>(total_);
-  const int percent = done_ >= total_ ? 100 : std::min(99, static_cast<int>(share * 100));
+  const int percent = is_complete() ? 100 : std::min(99, static_cast<int>(share() * 100));
   if (percent == last_percent_) return;
   last_percent_ = percent;
   print_message(job_ + ": " + std::to_string(percent) + "%");
 }
 
-void Progress::draw(Clock::time_point now) {
+void Progress::print_done(Clock::time_point now) {
+  next_draw_ = now + kPrintEvery;
+  print_message(job_ + ": " + human_size(done_));
+}
+
+std::string Progress::bar() const {
   constexpr std::size_t kBarColumns = 14;
-  const double elapsed = std::chrono::duration<double>(now - start_).count();
-  const double share = total_ == 0 ? 1.0 : static_cast<double>(done_) / static_cast<double>(total_);
-  const auto filled = static_cast<std::size_t>(share * static_cast<double>(kBarColumns));
-  const auto rate = static_cast<std::uint64_t>(static_cast<double>(moved_) / elapsed);
+  const auto filled = static_cast<std::size_t>(share() * static_cast<double>(kBarColumns));
   char percent[16];
-  std::snprintf(percent, sizeof percent, "%3d%% ", static_cast<int>(share * 100));
-  std::string line = job_ + " " + percent;
-  line += "[" + std::string(filled, '#') + std::string(kBarColumns - filled, '-') + "] ";
-  line += human_size(done_) + " of " + human_size(total_) + ", " + human_size(rate) + "/s, ";
-  if (done_ >= total_)
+  std::snprintf(percent, sizeof percent, "%3d%% ", static_cast<int>(share() * 100));
+  return percent + ("[" + std::string(filled, '#')) + std::string(kBarColumns - filled, '-') + "] ";
+}
+
+void Progress::draw(Clock::time_point now) {
+  const double elapsed = std::chrono::duration<double>(now - start_).count();
+  const auto rate = static_cast<std::uint64_t>(static_cast<double>(moved_) / elapsed);
+  std::string line = job_ + " ";
+  if (total_) line += bar();
+  line += human_size(done_);
+  if (total_) line += " of " + human_size(*total_);
+  line += ", " + human_size(rate) + "/s, ";
+  if (!total_ || is_complete())
     line += "in " + clock_text(elapsed);
-  else if (share > 0)
-    line += clock_text(elapsed * (1 - share) / share) + " left";
+  else if (share() > 0)
+    line += clock_text(elapsed * (1 - share()) / share()) + " left";
   draw_progress_line(std::string_view(line).substr(0, terminal_columns() - 1));
+}
+
+bool LibraryProgress::report(std::uint64_t done, std::uint64_t total) noexcept {
+  total_ = total;
+  try {
+    if (!progress_)
+      progress_.emplace(mode_, job_, total == 0 ? std::nullopt : std::optional(total));
+    if (done > done_) progress_->add(done - done_, done - done_);
+    done_ = std::max(done, done_);
+  } catch (...) {
+  }
+  return !is_cancelled();
+}
+
+void LibraryProgress::complete() noexcept {
+  if (progress_ && total_ != 0) report(total_, total_);
+  progress_.reset();
 }
 
 }  // namespace vmdk_tool

@@ -29,6 +29,7 @@ int run_ddb(Arguments arguments);
 int run_hash(Arguments arguments);
 int run_compare(Arguments arguments);
 int run_convert(Arguments arguments);
+int run_measure(Arguments arguments);
 
 struct Verb {
   const char* name;
@@ -47,7 +48,8 @@ constexpr Verb kVerbs[] = {
     {"ddb", "Show or change the disk database", run_ddb, kExitFailed},
     {"hash", "Print the digest of what the guest sees", run_hash, kExitFailed},
     {"compare", "Compare what two disks show the guest", run_compare, kExitTrouble},
-    {"convert", "Write a disk as a raw image", run_convert, kExitFailed},
+    {"convert", "Write a disk as one of another kind", run_convert, kExitFailed},
+    {"measure", "Tell what a conversion will need", run_measure, kExitFailed},
 };
 
 // The summary of a verb in kVerbs, for its own help.

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 // `vmdk write`: bytes of a file or a pipe as the guest is to see them, or a
 // range that is to read as zeros.
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,6 +12,7 @@
 #include <vector>
 
 #include "errors.h"
+#include "input.h"
 #include "messages.h"
 #include "options.h"
 #include "piece_reader.h"
@@ -30,7 +28,6 @@ namespace {
 constexpr std::size_t kPiece = std::size_t{1} << 20;
 // What is cleared at a time; a cancelled job has to wait for it.
 constexpr std::uint64_t kClearedAtOnce = std::uint64_t{64} << 20;
-constexpr char kStandardInput[] = "standard input";
 
 // The part of a disk that is written to.
 struct Part {
@@ -57,56 +54,6 @@ void check_room(const DiskHandle& disk, const Part& part, const std::string& dem
                   "", VMDK_ERR_OUT_OF_RANGE);
 }
 
-// Something to be read from beginning to end.
-class Stream {
- public:
-  explicit Stream(const std::string& path)
-      : name_(path == "-" ? kStandardInput : printable(path)),
-        owned_(path != "-"),
-        fd_(owned_ ? open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY) : STDIN_FILENO) {
-    if (fd_ < 0) throw_system_error(path, "opening", errno);
-  }
-  ~Stream() {
-    if (owned_) close(fd_);
-  }
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
-
-  // Bytes to the end; nothing where only the end itself will tell.
-  std::optional<std::uint64_t> size() const {
-    struct stat status = {};
-    if (fstat(fd_, &status) != 0) throw_system_error(name_, "reading its size", errno);
-    if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) return std::nullopt;
-    const off_t at = lseek(fd_, 0, SEEK_CUR);
-    const off_t end = lseek(fd_, 0, SEEK_END);
-    if (at < 0 || end < 0 || lseek(fd_, at, SEEK_SET) < 0)
-      throw_system_error(name_, "reading its size", errno);
-    return end > at ? static_cast<std::uint64_t>(end - at) : 0;
-  }
-
-  // Fills `room` as far as there is something. Whoever types or pipes may take their time.
-  std::size_t read(std::span<std::byte> room) {
-    std::size_t filled = 0;
-    while (filled < room.size()) {
-      throw_if_cancelled();
-      const ssize_t n = ::read(fd_, room.data() + filled, room.size() - filled);
-      if (n == 0) break;
-      if (n > 0)
-        filled += static_cast<std::size_t>(n);
-      else if (errno != EINTR)
-        throw_system_error(name_, "reading", errno);
-    }
-    return filled;
-  }
-
-  const std::string& name() const { return name_; }
-
- private:
-  std::string name_;
-  bool owned_;
-  int fd_;
-};
-
 // A file is read ahead, and its holes need not be read.
 void write_file(DiskHandle& disk, const Part& part, Source& source, const CommonOptions& common) {
   Progress progress(common.progress(), "write", source.size());
@@ -127,10 +74,10 @@ void write_file(DiskHandle& disk, const Part& part, Source& source, const Common
 }
 
 // How long it is may show only at its end: what fits is written then.
-void write_stream(DiskHandle& disk, const Part& part, Stream& stream, const CommonOptions& common) {
+void write_stream(DiskHandle& disk, const Part& part, Input& stream, const CommonOptions& common) {
   const std::optional<std::uint64_t> known = stream.size();
   if (known) check_room(disk, part, stream.name() + " has", *known);
-  Progress progress(known ? common.progress() : ProgressMode::none, "write", known.value_or(0));
+  Progress progress(common.progress(), "write", known);
   const std::unique_ptr<std::byte[]> buffer(new std::byte[kPiece]);
   std::uint64_t done = 0;
   for (;;) {
@@ -161,7 +108,7 @@ void write_input(DiskHandle& disk, const Part& part, const std::string& input,
     check_room(disk, part, printable(input) + " has", source->size());
     write_file(disk, part, *source, common);
   } else {
-    Stream stream(input);
+    Input stream(input);
     write_stream(disk, part, stream, common);
   }
 }

@@ -6,7 +6,7 @@ need python3
 make_flat
 
 expect 0 --help
-for verb in info map read write create snapshot ddb hash compare convert; do
+for verb in info map read write create snapshot ddb hash compare convert measure; do
   has out "  $verb "
 done
 cp out overview
@@ -15,7 +15,7 @@ cmp -s out overview || fail "help and --help differ"
 expect 0 --version
 grep -qE '^vmdk [0-9]+\.[0-9]+\.[0-9]+$' out || fail "no version"
 
-for verb in info map read write create snapshot ddb hash compare convert; do
+for verb in info map read write create snapshot ddb hash compare convert measure; do
   expect 0 "$verb" --help
   [ ! -s err ] || fail "help on standard error"
   has out "Usage: vmdk $verb"
@@ -48,11 +48,8 @@ expect 2 info a.vmdk --threads x
 expect 2 info a.vmdk --progress often
 expect 2 map a.vmdk --json --svg -
 expect 2 convert a.vmdk
-expect 2 convert a.vmdk out.raw -O streamOptimized
-[ "$(lines_of err)" -eq 1 ] || fail "more than one line"
-has err "raw only"
-expect 2 convert a.vmdk new.vmdk
-[ ! -e new.vmdk ] || fail "wrong usage made a file"
+expect 2 measure a.vmdk
+has err '-O KIND'
 expect 2 compare a.vmdk
 
 # A failure is one line, and a hint only where there is one.

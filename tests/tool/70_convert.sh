@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # `vmdk convert`: right bytes, holes, no file replaced or left by mistake.
 . "$(dirname "$0")/lib.sh"
-need python3
+need python3 sha256sum
 make_flat
 
 # blocks FILE: KiB it takes.
@@ -10,7 +10,7 @@ blocks() {
   du -k "$1" | cut -f 1
 }
 no_temporary_files() {
-  if ls ./*.tmp-* >/dev/null 2>&1; then fail "temporary files are left"; fi
+  if ls ./*.tmp-* ./.*.tmp-* >/dev/null 2>&1; then fail "temporary files are left"; fi
 }
 
 for threads in 1 2; do
@@ -23,14 +23,15 @@ done
 no_temporary_files
 [ "$(blocks out.raw)" -le 2060 ] || fail "the zero extent takes space: $(blocks out.raw) KiB"
 
-# Zeros in stored data become holes too.
+# Zeros in stored data become holes too, where it is looked at.
 python3 -c '
 f = open("a-f.bin", "r+b")
 f.seek(4096)
 f.write(bytes((1 << 20) - 8192))'
 { cat a-f.bin; head -c 1048576 /dev/zero; cat b-f.bin; } >a.raw
-expect 0 convert a.vmdk holes.raw
+expect 0 convert a.vmdk holes.raw --digest digest
 cmp -s holes.raw a.raw || fail "the image with holes differs"
+[ "$(cat digest)" = "$(sha256sum holes.raw)" ] || fail "wrong digest"
 [ "$(blocks holes.raw)" -le 1100 ] || fail "stored zeros take space: $(blocks holes.raw) KiB"
 
 # A file that is there.
@@ -57,7 +58,7 @@ cmp -s before a-f.bin || fail "an extent was replaced"
 # Pipes take zeros as bytes.
 expect 0 convert a.vmdk - -O raw
 cmp -s out a.raw || fail "the stream differs"
-"$VMDK_TOOL" convert a.vmdk - | cmp -s - a.raw || fail "the pipe differs"
+"$VMDK_TOOL" convert a.vmdk - -O raw | cmp -s - a.raw || fail "the pipe differs"
 mkfifo fifo
 cat fifo >through &
 expect 0 convert a.vmdk fifo

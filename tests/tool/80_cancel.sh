@@ -5,9 +5,15 @@
 . "$(dirname "$0")/lib.sh"
 need python3
 
-# Much to read, and nothing on the host: 1 TiB that is not known to be zero.
-truncate -s 1099511627776 big-f.bin 2>/dev/null || skip "no room for a sparse file of 1 TiB"
-printf '# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\ncreateType="custom"\nRW 2147483648 FLAT "big-f.bin" 0\n' >big.vmdk
+# Much to read, and little on the host: 1 TiB of the same 16 MiB.
+random_file big-f.bin 16777216
+python3 -c '
+print("""# Disk DescriptorFile
+version=1
+CID=1
+parentCID=ffffffff
+createType="custom"
+""" + "RW 32768 FLAT \"big-f.bin\" 0\n" * 65536)' >big.vmdk
 echo precious >old.raw
 
 cat >cancel.py <<'END'
@@ -33,13 +39,19 @@ def files():
 
 before = files()
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-    for arguments in (("convert", "big.vmdk", "new.raw"),
-                      ("convert", "big.vmdk", "new.raw", "--threads", "1"),
-                      ("convert", "big.vmdk", "old.raw", "--force"),
-                      ("read", "big.vmdk", "-o", "new.raw")):
-        process = start(*arguments)
-        wait_for(lambda: glob.glob("*.tmp-*"))
-        assert process.poll() is None
+    process = start("read", "big.vmdk", "-o", "new.raw")
+    wait_for(lambda: glob.glob("*.tmp-*"))
+    assert process.poll() is None
+    process.send_signal(number)
+    finish(process, 130)
+    assert files() == before, files()
+    for arguments in (("new.raw",), ("new.raw", "--threads", "1"), ("old.raw", "--force"),
+                      ("new.vmdk",), ("new.vmdk", "-O", "twoGbMaxExtentSparse"),
+                      ("new.vmdk", "-O", "vmfs"), ("new.vmdk", "-O", "streamOptimized"),
+                      ("-", "-O", "streamOptimized", "--digest", "digest", "--manifest", "list")):
+        process = start("convert", "big.vmdk", *arguments, "--progress=plain",
+                        stdout=subprocess.DEVNULL)
+        process.stderr.readline()
         process.send_signal(number)
         finish(process, 130)
         assert files() == before, (arguments, files())
@@ -83,10 +95,21 @@ process.send_signal(signal.SIGINT)
 process.wait(timeout=30)
 assert process.returncode == 130, process.returncode
 
+# Blocked in one that brings nothing.
+for arguments in (("convert", "-", "new.vmdk"), ("convert", "-", "new.raw", "--from", "raw"),
+                  ("convert", "-", "-", "-O", "raw"), ("hash", "-")):
+    process = start(*arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    pipe, process.stdin = process.stdin, None
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    finish(process, 130)
+    pipe.close()
+    assert files() == before, (arguments, files())
+
 # A signal that was ignored from the beginning stays so.
-process = start("convert", "big.vmdk", "new.raw",
+process = start("convert", "big.vmdk", "new.raw", "--progress=plain",
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
-wait_for(lambda: glob.glob("*.tmp-*"))
+process.stderr.readline()
 process.send_signal(signal.SIGINT)
 time.sleep(0.3)
 assert process.poll() is None
@@ -95,7 +118,8 @@ finish(process, 130)
 assert files() == before, files()
 
 # The reader goes away.
-for arguments in (("read", "big.vmdk"), ("convert", "big.vmdk", "-")):
+for arguments in (("read", "big.vmdk"), ("convert", "big.vmdk", "-", "-O", "raw"),
+                  ("convert", "big-f.bin", "-", "-O", "streamOptimized", "--from", "raw")):
     process = start(*arguments, stdout=subprocess.PIPE)
     process.stdout.read(1000)
     process.stdout.close()

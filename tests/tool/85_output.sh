@@ -7,7 +7,8 @@ make_flat
 
 if [ -c /dev/full ]; then
   for command in 'info a.vmdk' 'info a.vmdk --json' 'map a.vmdk' 'map a.vmdk --svg -' 'read a.vmdk' \
-    'hash a.vmdk' 'convert a.vmdk -' '--help' 'info --help' '--version'; do
+    'hash a.vmdk' 'convert a.vmdk - -O raw' 'convert a.vmdk - -O streamOptimized' \
+    'convert a.vmdk x.raw --force --manifest -' 'measure a.vmdk -O raw' '--help' 'info --help' '--version'; do
     # shellcheck disable=SC2086
     "$VMDK_TOOL" $command >/dev/full 2>err
     status=$?
@@ -18,8 +19,13 @@ if [ -c /dev/full ]; then
   [ $? -eq 2 ] || fail "compare to a full device is not trouble"
   expect 1 read a.vmdk -o /dev/full
   has err '/dev/full'
+  expect 1 convert a.vmdk /dev/full
+  has err 'vmdk: /dev/full: '
+  [ "$(lines_of err)" -eq 1 ] || fail "more than one line"
 fi
 expect 0 read a.vmdk -o /dev/null
+expect 0 convert a.vmdk /dev/null
+expect 0 convert a.vmdk /dev/null -O streamOptimized
 [ -c /dev/null ] || fail "/dev/null was replaced"
 "$VMDK_TOOL" info a.vmdk >&- 2>err
 [ $? -eq 1 ] || fail "a closed standard output is not noticed"

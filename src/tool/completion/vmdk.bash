@@ -2,12 +2,15 @@
 # Completion of vmdk(1) for bash.
 
 _vmdk() {
-  local verbs="info map read write create snapshot ddb hash compare convert help"
+  local verbs="info map read write create snapshot ddb hash compare convert measure help"
   local kinds="monolithicSparse monolithicFlat twoGbMaxExtentSparse twoGbMaxExtentFlat vmfs vmfsThin
     vmfsPreallocated vmfsEagerZeroedThick vmfsSparse"
+  local targets="workstation fusion esxi virtualbox qemu ova aws"
   local messages="--help -h --quiet -q --verbose -v"
   local paths="--allow-path --allow-any-path --encoding --no-lock -U"
   local reading="--recover --no-parent --member"
+  local new="--output-kind -O --grain --set --zero-grains --target --split --adapter --hwversion
+    --preallocate --cid"
   local common="$messages $paths $reading --threads --progress"
   local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD - 1]}"
   local verb="${COMP_WORDS[1]}" options=""
@@ -40,10 +43,18 @@ _vmdk() {
       ;;
     -O | --output-kind)
       case $verb in
-        convert) kinds="raw" ;;
+        convert | measure) kinds="raw streamOptimized $kinds" ;;
         snapshot) kinds="monolithicSparse twoGbMaxExtentSparse vmfsSparse" ;;
       esac
       mapfile -t COMPREPLY < <(compgen -W "$kinds" -- "$word")
+      return
+      ;;
+    --target)
+      mapfile -t COMPREPLY < <(compgen -W "$targets" -- "$word")
+      return
+      ;;
+    --from)
+      mapfile -t COMPREPLY < <(compgen -W "vmdk raw" -- "$word")
       return
       ;;
     --adapter)
@@ -55,22 +66,21 @@ _vmdk() {
       return
       ;;
     --member | --encoding | --threads | --grain | --split | --hwversion | --cid | --set | --hint | \
-      --zero | --discard | --remove)
+      --zero | --discard | --remove | --capacity | --level | --manifest-name)
       return
       ;;
   esac
 
   case $verb in
-    info) options="--json --chain --extents --keys" ;;
-    map) options="--json --svg" ;;
+    info) options="--json --chain --extents --keys --target --from" ;;
+    map) options="--json --svg --from" ;;
     read) options="--output -o" ;;
     write)
       options="--input -i --zero --discard"
       common="$messages $paths --threads --progress"
       ;;
     create)
-      options="--output-kind -O --grain --set --zero-grains --split --adapter --hwversion
-        --preallocate --cid"
+      options="$new"
       common="$messages --progress"
       ;;
     snapshot)
@@ -81,9 +91,13 @@ _vmdk() {
       options="--remove --json"
       common="$messages $paths $reading"
       ;;
-    hash) options="--algorithm" ;;
+    hash) options="--algorithm --from" ;;
     compare) options="--raw-a --raw-b" ;;
-    convert) options="--output-kind -O --force" ;;
+    convert)
+      options="$new --capacity --level --force --salvage --manifest --manifest-name --sha1 --digest
+        --from"
+      ;;
+    measure) options="$new --capacity --level --exact --json --from" ;;
     help)
       mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$word")
       return
