@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kBlock = 4096;
 constexpr std::size_t kMostChanges = 4096;  // sectors of tables kept in memory
 constexpr std::uint64_t kTableBytes = 8 << 20;
+constexpr std::uint64_t kDirectoryBytes = 1 << 30;  // more than any new disk has
 
 std::uint64_t grain_of(const NewDisk& disk) noexcept {
   return disk.grain_bytes != 0 ? disk.grain_bytes : kUsualGrain;
@@ -40,7 +41,7 @@ void find_data(Piece& piece) {
 FilesTarget::FilesTarget(DiskMaker& maker, const NewDisk& disk)
     : tables_(kTableBytes), cache_(0), buffers_(0), reporter_(nullptr, nullptr), unit_(kBlock) {
   const ExtentParts parts{
-      {tables_, reporter_, false, kTableBytes},
+      {tables_, reporter_, false, kDirectoryBytes},
       {cache_, states_, buffers_, nullptr, 1},
       disk.type == VMDK_TYPE_VMFS_PREALLOCATED || disk.type == VMDK_TYPE_VMFS_EAGER_ZEROED};
   std::uint64_t begin = 0;
