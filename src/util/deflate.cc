@@ -65,7 +65,8 @@ struct Inflater::State {
   libdeflate_decompressor* codec;
 };
 
-Inflater::Inflater() : state_(std::make_unique<State>(State{libdeflate_alloc_decompressor()})) {
+Inflater::Inflater() : state_(std::make_unique<State>()) {
+  state_->codec = libdeflate_alloc_decompressor();
   if (state_->codec == nullptr) throw std::bad_alloc();
 }
 
