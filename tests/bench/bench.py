@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Times this library beside other readers of VMDK and beside what the machine can do without one.
+"""Times this library beside other programs for VMDK and beside what the machine does without one.
 
-    bench.py [--bin DIR] [--work DIR] [--scale N] [--rounds N] [--json FILE] [JOB ...]
+    bench.py [--bin DIR] [--work DIR] [--out DIR] [--scale N] [--rounds N] [--json FILE] [JOB ...]
     bench.py --quick        a small run of everything, for a smoke test: the exit status says whether what was
                             read is right, never how fast it was
     bench.py --list         what each job runs
@@ -23,15 +23,17 @@ import statistics
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 GRAIN, PAGE, MIB, GIB = 64 << 10, 4 << 10, 1 << 20, 1 << 30
 LINKS = 8
-RECIPE = 2  # of the disks; another one makes them anew
+RECIPE = 3  # of the disks; another one makes them anew
 NOTHING_TO_DO = 77
 TOO_SLOW = 4
+NOT_PEERS = ("limit", "cp", "ours")
 
 
 class Missing(Exception):
@@ -160,6 +162,7 @@ class Disks:
         self.folder = os.path.join(work, "disks-%d" % scale)
         self.limit = limit
         self.size = GIB // scale
+        self.small_size = self.size // 4  # of what is compressed
         self.hole_size = 64 * GIB // scale
         self.hole_grains = 8192 // scale
         self.chain_writes = 512 // scale
@@ -177,6 +180,7 @@ class Disks:
     def images(self):
         """Each image that holds data, and the raw file with its bytes."""
         pairs = [(kind, "os.raw") for kind in ("sparse", "flat", "split", "stream")]
+        pairs += [(kind + "-small", "small.raw") for kind in ("sparse", "stream")]
         pairs += [("hole", "hole.raw"), ("chain%d" % LINKS, "chain.raw")]
         return [(self(image + ".vmdk"), self(raw)) for image, raw in pairs]
 
@@ -192,6 +196,9 @@ class Disks:
         for kind, name in (("monolithicSparse", "sparse"), ("monolithicFlat", "flat"), ("twoGbMaxExtentSparse", "split"),
                            ("streamOptimized", "stream")):
             self.convert("os.raw", kind, name)
+        write_mixed(self("small.raw"), self.small_size)
+        self.convert("small.raw", "monolithicSparse", "sparse-small")
+        self.convert("small.raw", "streamOptimized", "stream-small")
         self.convert("hole.raw", "monolithicSparse", "hole")
         self.make_full()
         for size in ("1G", "2T", "62T"):
@@ -244,7 +251,7 @@ def say(text):
 def call(command, **more):
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **more)
     if result.returncode:
-        raise RuntimeError("%s\n%s" % (" ".join(command), result.stdout.decode(errors="replace")[-800:]))
+        raise RuntimeError("%s\n%s" % (" ".join(command), result.stdout.decode(errors="replace").strip()[-800:]))
     return result.stdout.decode(errors="replace")
 
 
@@ -307,16 +314,21 @@ class Stopwatch:
 class Job:
     """What is run for one line of the table. `pinned`: one request at a time, so on one processor."""
 
-    def __init__(self, name, limit, ours, peers, pinned=True, read=None, expect=None, start=None):
+    def __init__(self, name, limit, ours, peers, pinned=True, read=None, expect=None, start=None, copy=None, output="out.raw",
+                 is_stream=False):
         self.name, self.limit, self.ours, self.pinned = name, limit, ours, pinned
         self.start = start    # the image whose copy is written to; the limit writes a plain file
         self.read = read      # bytes that ours must say it has read or written
-        self.expect = expect  # the raw file that outputs must equal
+        self.expect = expect  # the raw file with the bytes that the output of ours must hold
+        self.copy = copy      # cp, a second limit
+        self.output = output  # name of the file that is written
+        self.is_stream = is_stream  # the output: its length is its size; for others it is the space they take
         self.peers = {label: command for label, command in peers.items() if command}
 
     def contestants(self):
-        """Label, command, pinned; the limit first, then ours."""
-        rows = [("limit", self.limit, self.pinned), ("ours", self.ours, self.pinned)]
+        """Label, command, pinned; the limits first, then ours."""
+        rows = [("limit", self.limit, self.pinned)] + ([("cp", self.copy, self.pinned)] if self.copy else [])
+        rows.append(("ours", self.ours, self.pinned))
         for label, command in self.peers.items():
             rows.append((label, command, self.pinned or "1 cpu" in label))
         return rows
@@ -436,17 +448,62 @@ class Jobs:
                 scattered("write-rand", disks("sparse-full.vmdk"), "randw", 100000), create]
 
     def conversions(self):
-        disks, cpus = self.disks, len(os.sched_getaffinity(0))
+        return self.copies() + self.inflations() + self.compressions()
 
-        def job(name, image, floor):
-            path = disks(image + ".vmdk")
-            qemu = ["qemu-img", "convert", "-f", "vmdk", "-O", "raw", path, "{out}"]
-            return Job(name, floor, [self.vmdk, "convert", "-q", path, "{out}"],
-                       {"qemu": qemu, "qemu 1 cpu": qemu, "open-vmdk": self.converter and [self.converter, path, "{out}"]},
-                       pinned=False, expect=disks("os.raw"))
+    def to_raw(self, image, threads):
+        """Ours and the peers; with one thread all of them on one processor."""
+        path = self.disks(image + ".vmdk")
+        qemu = ["qemu-img", "convert", "-f", "vmdk", "-O", "raw", path, "{out}"]
+        chain = image.startswith("chain")  # which open-vmdk does not read
+        return ([self.vmdk, "convert", "-q", "-O", "raw", "--threads", str(threads), path, "{out}"],
+                {"qemu": qemu, "qemu 1 cpu": threads > 1 and qemu,
+                 "open-vmdk": self.converter and not chain and [self.converter, path, "{out}"]})
 
-        return [job("convert-sparse", "sparse", [self.limit, "copy", disks("os.raw"), "{out}"]),
-                job("convert-stream", "stream", [self.limit, "inflate", disks("stream.vmdk"), str(min(cpus, 64)), "{out}"])]
+    def to_vmdk(self, source, kind, level=None):
+        """Ours and the peers; `source` is a raw file or a disk. qemu-img has only one level."""
+        raw, path, level = source.endswith(".raw"), self.disks(source), str(level or "")
+        ours = [self.vmdk, "convert", "-q"] + (["--from", "raw"] if raw else []) + ["-O", kind, "--threads", "2"]
+        ours += ["--level", level] if level else []
+        qemu = ["qemu-img", "convert", "-f", "raw" if raw else "vmdk", "-O", "vmdk", "-o", "subformat=" + kind, path, "{out}"]
+        return (ours + [path, "{out}"],
+                {"qemu": qemu, "qemu 1 cpu": qemu,
+                 "open-vmdk": level and self.converter and [self.converter, "-c", level, "-n", "2", path, "{out}"]})
+
+    def copies(self):
+        """Between kinds that hold data as it is."""
+        disks = self.disks
+
+        def job(name, raw, commands, output="out.raw"):
+            plain = disks(raw)
+            return Job(name, [self.limit, "copy", plain, "{out}"], *commands, pinned=False, expect=plain, output=output,
+                       copy=["cp", "--sparse=always", plain, "{out}"])
+
+        def from_raw(name, raw, kind):
+            return job(name, raw, self.to_vmdk(raw, kind), "out.vmdk")
+
+        chain = "chain%d" % LINKS
+        return [from_raw("raw-sparse", "os.raw", "monolithicSparse"), from_raw("raw-flat", "os.raw", "monolithicFlat"),
+                from_raw("raw-split", "os.raw", "twoGbMaxExtentSparse"), from_raw("raw-hole", "hole.raw", "monolithicSparse"),
+                job("sparse-raw", "os.raw", self.to_raw("sparse", 2)), job("chain8-raw", "chain.raw", self.to_raw(chain, 2)),
+                job("hole-raw", "hole.raw", self.to_raw("hole", 2))]
+
+    def inflations(self):
+        def job(name, threads):
+            return Job(name, [self.limit, "inflate", self.disks("stream.vmdk"), str(threads), "{out}"],
+                       *self.to_raw("stream", threads), pinned=threads == 1, expect=self.disks("os.raw"))
+
+        return [job("stream-raw", 1), job("stream-raw-2t", 2)]
+
+    def compressions(self):
+        plain = self.disks("small.raw")
+
+        def job(name, source, level):
+            return Job(name, [self.limit, "deflate", plain, str(level), "2", "{out}"],
+                       *self.to_vmdk(source, "streamOptimized", level), pinned=False, expect=plain, output="out.vmdk",
+                       is_stream=True)
+
+        return [job("raw-stream", "small.raw", 6), job("raw-stream-l1", "small.raw", 1),
+                job("sparse-stream", "sparse-small.vmdk", 6), job("stream-stream", "stream-small.vmdk", 6)]
 
 
 class Runner:
@@ -454,22 +511,22 @@ class Runner:
         self.watch, self.limit, self.out, self.rounds, self.touch_mib = watch, limit, out, rounds, touch_mib
         self.idle_kib = watch.run([vmdk, "--version"], False)["rss_kib"]
 
-    def once(self, job, label, command, pinned):
-        target = os.path.join(self.out, "out.raw")
-        if os.path.exists(target):
-            os.remove(target)
-        if job.start and label != "limit":
-            call([self.limit, "copy", job.start, target])
-        sample = self.watch.run([target if word == "{out}" else word for word in command], pinned)
-        if label == "ours":
-            self.check(job, sample, target)
-        if os.path.exists(target):
-            os.remove(target)
+    def once(self, job, label, command, pinned, check):
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=self.out) as folder:
+            target = os.path.join(folder, job.output)
+            if job.start and label != "limit":
+                call([self.limit, "copy", job.start, target])
+            sample = self.watch.run([target if word == "{out}" else word for word in command], pinned)
+            files = [entry.stat() for entry in os.scandir(folder)]
+            sample["out_bytes"] = sum(file.st_size if job.is_stream else file.st_blocks * 512 for file in files)
+            if label == "ours":
+                self.check(job, sample, target, check)
         return sample
 
-    def check(self, job, sample, target):
-        if job.expect and not same_bytes(target, job.expect):
-            raise Wrong("%s: the output is not what the disk holds" % job.name)
+    def check(self, job, sample, target, content):
+        """`content`: what was converted is compared, too."""
+        if job.expect and content:
+            self.compare(job, target)
         if job.start:
             try:
                 call(["qemu-img", "check", "-q", "-f", "vmdk", target])
@@ -479,6 +536,17 @@ class Runner:
         if job.read is not None and (not told or int(told[1]) != job.read):
             raise Wrong("%s: moved %s bytes, expected %d" % (job.name, told[1] if told else "no", job.read))
         sample["growth_kib"] = int(told[2]) if told else sample["rss_kib"] - self.idle_kib
+
+    @staticmethod
+    def compare(job, target):
+        if target.endswith(".raw"):
+            if not same_bytes(target, job.expect):
+                raise Wrong("%s: the output is not what the disk holds" % job.name)
+            return
+        try:
+            call(["qemu-img", "compare", "-f", "vmdk", "-F", "raw", target, job.expect])
+        except RuntimeError as error:
+            raise Wrong("%s: %s" % (job.name, error)) from None
 
     def run(self, job):
         """Rounds of everyone in turn; another one begins each time, and the first round does not count.
@@ -494,14 +562,14 @@ class Runner:
                 if label in failed or label in slow:
                     continue
                 try:
-                    samples[label] = self.once(job, label, command, pinned)
+                    samples[label] = self.once(job, label, command, pinned, number == 0)
                 except RuntimeError as error:
                     if label in ("ours", "limit"):
                         raise
                     failed[label] = str(error)
             rounds.append(samples)
             if number == 0:
-                walls = {label: sample["wall"] for label, sample in samples.items() if label not in ("limit", "ours")}
+                walls = {label: sample["wall"] for label, sample in samples.items() if label not in NOT_PEERS}
                 slow = {label: wall for label, wall in walls.items() if wall > TOO_SLOW * min(walls.values())}
         return Result(job, rounds[1:], failed, slow)
 
@@ -511,16 +579,17 @@ class Result:
         self.job, self.failed, self.slow = job, failed, slow
         self.rounds = [{label: sample for label, sample in samples.items() if label not in failed} for samples in rounds]
         self.wall = {label: self.median(lambda s, l=label: s[l]["wall"]) for label in self.rounds[0]}
-        peers = [label for label in self.wall if label not in ("limit", "ours")]
+        peers = [label for label in self.wall if label not in NOT_PEERS]
         self.best = min(peers, key=self.wall.get) if peers else None
         self.growth_mib = max(samples["ours"]["growth_kib"] for samples in self.rounds) / 1024
+        self.out_mib = {label: self.median(lambda s, l=label: s[l]["out_bytes"]) / MIB for label in self.wall}
 
     def median(self, what):
         return statistics.median(what(samples) for samples in self.rounds)
 
     def ratio(self, other):
         """Ours to another, taken round by round; and whether the rounds agree within a quarter."""
-        if other is None:
+        if other not in self.wall:
             return None, True
         ratios = [samples["ours"]["wall"] / samples[other]["wall"] for samples in self.rounds]
         middle = statistics.median(ratios)
@@ -531,20 +600,25 @@ class Result:
             return "-" if ratio[0] is None else "%.2f%s" % (ratio[0], "" if ratio[1] else "~")
 
         best = "-" if self.best is None else "%s %.1f" % (self.best, self.wall[self.best] * 1e3)
-        return [self.job.name, "%.1f" % (self.wall["limit"] * 1e3), "%.1f" % (self.wall["ours"] * 1e3), shown(self.ratio("limit")),
-                best, shown(self.ratio(self.best)), "%.1f" % self.growth_mib]
+        def size(label):
+            return "%.1f" % self.out_mib[label] if self.job.expect and label else "-"
+
+        return [self.job.name, "%.1f" % (self.wall["limit"] * 1e3), "%.1f" % (self.wall["ours"] * 1e3),
+                shown(self.ratio("limit")), shown(self.ratio("cp")), best, shown(self.ratio(self.best)),
+                "%.1f" % self.growth_mib, size("ours"), size(self.best)]
 
     def as_json(self):
         samples = [{label: {key: value for key, value in sample.items() if key != "output"} for label, sample in one.items()}
                    for one in self.rounds]
         return {"job": self.job.name, "seconds": self.wall, "ratio_to_limit": self.ratio("limit")[0], "best_peer": self.best,
-                "ratio_to_best_peer": self.ratio(self.best)[0], "peak_growth_mib": self.growth_mib, "failed_peers": self.failed,
+                "ratio_to_best_peer": self.ratio(self.best)[0], "ratio_to_cp": self.ratio("cp")[0],
+                "peak_growth_mib": self.growth_mib, "out_mib": self.out_mib, "failed_peers": self.failed,
                 "slow_peers": self.slow,
                 "commands": {label: command for label, command, _ in self.job.contestants()}, "rounds": samples}
 
 
-HEAD = ["job", "limit ms", "ours ms", "x limit", "best peer ms", "x best", "peak MiB"]
-WIDTHS = [15, 9, 9, 8, 22, 8, 9]
+HEAD = ["job", "limit ms", "ours ms", "x limit", "x cp", "best peer ms", "x best", "peak MiB", "out MiB", "peer's"]
+WIDTHS = [15, 9, 9, 8, 7, 20, 8, 9, 9, 8]
 
 
 def print_row(cells):
@@ -589,17 +663,17 @@ def arguments():
     parser.add_argument("jobs", nargs="*", metavar="JOB", help="all if none is named")
     parser.add_argument("--bin", metavar="DIR", help="where vmdk_bench and vmdk are; the newest of build/*/ if not given")
     parser.add_argument("--work", metavar="DIR", default=os.path.join(ROOT, "build", "bench-work"),
-                        help="test disks, 5 GiB at scale 1, kept for the next run; build/bench-work if not given")
-    parser.add_argument("--out", metavar="DIR", help="where conversions write; the work folder if not given")
+                        help="test disks, 6 GiB at scale 1, kept for the next run; build/bench-work if not given")
+    parser.add_argument("--out", metavar="DIR", help="where outputs are written; the work folder if not given")
     parser.add_argument("--scale", type=int, choices=(1, 2, 4, 8, 16, 32), help="disks that many times smaller")
     parser.add_argument("--rounds", type=int, help="rounds that count; 7 if not given")
     parser.add_argument("--timeout", type=int, default=600, help="seconds for one command")
     parser.add_argument("--json", metavar="FILE", help="all samples, too")
-    parser.add_argument("--quick", action="store_true", help="scale 16, 3 rounds, every result checked")
+    parser.add_argument("--quick", action="store_true", help="scale 32, 1 round, every result checked")
     parser.add_argument("--list", action="store_true", help="print the commands of the jobs; the disks are made first")
     args = parser.parse_args()
-    args.scale = args.scale or (16 if args.quick else 1)
-    args.rounds = args.rounds or (3 if args.quick else 7)
+    args.scale = args.scale or (32 if args.quick else 1)
+    args.rounds = args.rounds or (1 if args.quick else 7)
     if args.rounds < 1:
         parser.error("--rounds: at least 1")
     return parser, args
@@ -626,7 +700,7 @@ def run(parser, args):
     if args.list:
         for job in chosen:
             for label, command, pinned in job.contestants():
-                print("%-15s %-13s %s%s" % (job.name, label, "1 cpu: " if pinned else "", " ".join(command[:12])))
+                print("%-15s %-13s %s%s" % (job.name, label, "1 cpu: " if pinned else "", " ".join(command[:14])))
         return
     checked = check_content(disks, programs[1], out)
     say("%d images read as they should" % checked)
@@ -639,8 +713,8 @@ def run(parser, args):
         print_row(results[-1].cells())
     lines = versions(programs[1], jobs)
     print("; ".join(lines))
-    print("disks 1/%d of full size, %d rounds, %d processors, %.0f s" %
-          (args.scale, args.rounds, len(os.sched_getaffinity(0)), time.monotonic() - begin))
+    print("disks 1/%d of full size, %d round%s, %d processors, %.0f s" %
+          (args.scale, args.rounds, "s"[:args.rounds > 1], len(os.sched_getaffinity(0)), time.monotonic() - begin))
     failed = sorted({"%s (%s)" % (label, result.job.name) for result in results for label in result.failed})
     if failed:
         print("peers that failed: " + ", ".join(failed))

@@ -1,23 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /* What the machine does with no VMDK reader in the way, and a stopwatch. bench.py builds this.
  *
- *   limit time [-c CPU] COMMAND...      run it, on one processor if asked; prints its wall time,
- *                                       its processor time and its peak of resident memory
- *   limit touch MIB                     touch that much memory and let it go
- *   limit open FILE...                  open each, read 16 KiB of the first, a sector of the others
- *   limit all FILE                      pread every byte, 1 MiB at a time
- *   limit data FILE                     the same, holes skipped
- *   limit copy FILE OUT                 the same, and write it to OUT
- *   limit rand FILE COUNT STEP THREADS  preads of 4 KiB, STEP bytes apart, modulo the size
- *   limit fill OUT SIZE BLOCK           write a file from first byte to last
- *   limit randw OUT COUNT STEP SIZE     writes of 4 KiB, STEP bytes apart, modulo the size, in
- * place limit alloc OUT COUNT STEP SIZE     the same into grains of 64 KiB that are not there yet,
- * with the least a sparse format asks for: the data at the end of the file, and one entry in each
- * of two tables limit inflate STREAM THREADS [OUT]  inflate every grain of a streamOptimized disk,
- * and write it to OUT; tables in front, grains in order, as qemu-img makes it limit randz STREAM
- * COUNT STEP THREADS as rand; each read fetches and inflates one grain, and keeps nothing limit
- * libyal info|read|rand COUNT STEP FILE... a peer: libyal's libvmdk, where it is installed; the
- * files are a disk and its parents
+ *   limit time [-c CPU] COMMAND...
+ *       run it, on one processor if asked; prints its wall time, its processor time and its peak
+ *       of resident memory
+ *   limit touch MIB
+ *       touch that much memory and let it go
+ *   limit open FILE...
+ *       open each, read 16 KiB of the first, a sector of the others
+ *   limit all FILE
+ *       pread every byte, 1 MiB at a time
+ *   limit data FILE
+ *       the same, holes skipped
+ *   limit copy FILE OUT
+ *       the same, and write it to OUT
+ *   limit rand FILE COUNT STEP THREADS
+ *       preads of 4 KiB, STEP bytes apart, modulo the size
+ *   limit fill OUT SIZE BLOCK
+ *       write a file from first byte to last
+ *   limit randw OUT COUNT STEP SIZE
+ *       writes of 4 KiB, STEP bytes apart, modulo the size, in place
+ *   limit alloc OUT COUNT STEP SIZE
+ *       the same into grains of 64 KiB that are not there yet, with the least a sparse format asks
+ *       for: the data at the end of the file, and one entry in each of two tables
+ *   limit inflate STREAM THREADS [OUT]
+ *       inflate every grain of a streamOptimized disk, and write it to OUT; tables in front, grains
+ *       in order, as qemu-img makes it
+ *   limit randz STREAM COUNT STEP THREADS
+ *       as rand; each read fetches and inflates one grain, and keeps nothing
+ *   limit deflate RAW LEVEL THREADS [OUT]
+ *       deflate every grain of 64 KiB that is not zero, and write the records of a stream to OUT,
+ *       in no order and with nothing around them
+ *   limit libyal info|read|rand COUNT STEP FILE...
+ *       a peer: libyal's libvmdk, where it is installed; the files are a disk and its parents
  *
  * Build: cc -O2 -o limit limit.c -ldeflate -lpthread -ldl
  *    or: cc -O2 -DUSE_ZLIB -o limit limit.c -lz -lpthread -ldl
@@ -45,7 +60,7 @@
 #include <libdeflate.h>
 #endif
 
-enum { SECTOR = 512, PAGE = 4096, MIB = 1 << 20, BATCH = 16, MARKER = 12 };
+enum { SECTOR = 512, PAGE = 4096, GRAIN = 64 << 10, MIB = 1 << 20, BATCH = 16, MARKER = 12 };
 
 static void die(const char* what) {
   fprintf(stderr, "limit: %s: %s\n", what, errno ? strerror(errno) : "not as expected");
@@ -172,7 +187,6 @@ static void write_scattered(const char* name, uint64_t count, uint64_t step, uin
 }
 
 static void write_new_grains(const char* name, uint64_t count, uint64_t step, uint64_t size) {
-  enum { GRAIN = 64 << 10 };
   int fd = open_file(name, O_RDWR | O_CREAT | O_TRUNC);
   char* buffer = allocate(PAGE);
   uint64_t grains = size / GRAIN + 1, tables = MIB + grains * 8,
@@ -207,7 +221,8 @@ static struct {
   struct grain* grains;
   int64_t* grain_at; /* by number of the grain on the disk; -1: not stored */
   uint64_t grain_bytes;
-  atomic_uint_fast64_t next;
+  int level;
+  atomic_uint_fast64_t next, end; /* of the work that is taken, of what is written */
 } job = {.out = -1};
 
 static void run_threads(unsigned count, void* (*work)(void*)) {
@@ -365,6 +380,81 @@ static void* inflate_scattered(void* unused) {
   return unused;
 }
 
+/* -- Compressing */
+
+struct encoder {
+#ifdef USE_ZLIB
+  z_stream stream;
+#else
+  struct libdeflate_compressor* state;
+#endif
+};
+
+static void encoder_init(struct encoder* encoder) {
+#ifdef USE_ZLIB
+  memset(encoder, 0, sizeof *encoder);
+  if (deflateInit(&encoder->stream, job.level < 9 ? job.level : 9) != Z_OK) die("zlib");
+#else
+  if ((encoder->state = libdeflate_alloc_compressor(job.level)) == NULL) die("libdeflate");
+#endif
+}
+
+static size_t deflate_grain(struct encoder* encoder, const void* grain, void* out, size_t room) {
+#ifdef USE_ZLIB
+  encoder->stream.next_in = (unsigned char*)grain;
+  encoder->stream.avail_in = GRAIN;
+  encoder->stream.next_out = out;
+  encoder->stream.avail_out = (uInt)room;
+  if (deflateReset(&encoder->stream) != Z_OK || deflate(&encoder->stream, Z_FINISH) != Z_STREAM_END)
+    die("deflate");
+  return encoder->stream.total_out;
+#else
+  size_t size = libdeflate_zlib_compress(encoder->state, grain, GRAIN, out, room);
+  errno = 0;
+  if (size == 0) die("deflate");
+  return size;
+#endif
+}
+
+/* Returns how many bytes of `out` are filled. */
+static size_t encode_record(struct encoder* encoder, const void* grain, uint64_t offset,
+                            unsigned char* out, size_t room) {
+  uint64_t sector = offset / SECTOR;
+  uint32_t packed = (uint32_t)deflate_grain(encoder, grain, out + MARKER, room - MARKER);
+  memcpy(out, &sector, sizeof sector);
+  memcpy(out + 8, &packed, sizeof packed);
+  size_t used = MARKER + packed, size = (used + SECTOR - 1) / SECTOR * SECTOR;
+  memset(out + used, 0, size - used);
+  return size;
+}
+
+static int is_hole(uint64_t begin, uint64_t end) {
+  off_t data = lseek(job.fd, (off_t)begin, SEEK_DATA);
+  return data < 0 ? errno == ENXIO : (uint64_t)data >= end;
+}
+
+static void* deflate_all(void* unused) {
+  enum { ROOM = 2 * GRAIN }; /* more than a record takes */
+  struct encoder encoder;
+  char* grains = allocate(BATCH * GRAIN);
+  unsigned char* records = allocate(BATCH * ROOM);
+  uint64_t number;
+  encoder_init(&encoder);
+  while ((number = atomic_fetch_add(&job.next, BATCH)) < job.count) {
+    uint64_t begin = number * GRAIN, end = begin + BATCH * GRAIN;
+    size_t size = 0, used = 0;
+    if (is_hole(begin, end)) continue;
+    size = (size_t)((end < job.size ? end : job.size) - begin);
+    read_fully(job.fd, grains, size, begin);
+    memset(grains + size, 0, BATCH * GRAIN - size);
+    for (size_t at = 0; at < size; at += GRAIN)
+      if (grains[at] != 0 || memcmp(grains + at, grains + at + 1, GRAIN - 1) != 0)
+        used += encode_record(&encoder, grains + at, begin + at, records + used, ROOM);
+    if (job.out >= 0) write_fully(job.out, records, used, atomic_fetch_add(&job.end, used));
+  }
+  return unused;
+}
+
 /* -- libyal's libvmdk, by its public functions */
 
 static void* yal_library;
@@ -440,6 +530,13 @@ int main(int argc, char** argv) {
     if (argc > 4) job.out = open_file(argv[4], O_RDWR | O_CREAT | O_TRUNC);
     if (job.out >= 0 && ftruncate(job.out, (off_t)job.size) != 0) die(argv[4]);
     run_threads((unsigned)number(argv[3]), inflate_all);
+  } else if (!strcmp(mode, "deflate") && argc >= 5) {
+    job.fd = open_file(argv[2], O_RDONLY);
+    job.size = size_of(job.fd);
+    job.count = (job.size + GRAIN - 1) / GRAIN;
+    job.level = (int)number(argv[3]);
+    if (argc > 5) job.out = open_file(argv[5], O_RDWR | O_CREAT | O_TRUNC);
+    run_threads((unsigned)number(argv[4]), deflate_all);
   } else if (!strcmp(mode, "randz") && argc == 6) {
     open_stream(argv[2]);
     scattered_count = number(argv[3]);

@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* The jobs that tests/bench/bench.py times, through the public API.
  *
- *   vmdk_bench info FILE               open, get the info, close
- *   vmdk_bench read [OPTIONS] FILE     the whole disk from first byte to last, --block bytes (1M)
- * at a time vmdk_bench data [OPTIONS] FILE     the same, skipping what the map says is zero or
- * absent vmdk_bench rand [OPTIONS] FILE     --count reads (100000) of --block bytes (4096), --step
- * bytes apart (a stride that visits each page once), modulo the capacity vmdk_bench map FILE walk
- * the whole map vmdk_bench fill [OPTIONS] FILE     write the whole disk from first byte to last,
- * flush vmdk_bench write [OPTIONS] FILE    as rand, but writes, then a flush vmdk_bench create
- * [OPTIONS] FILE   create FILE of --size bytes
+ *   vmdk_bench info FILE
+ *       open, get the info, close
+ *   vmdk_bench read [OPTIONS] FILE
+ *       the whole disk from first byte to last, --block bytes (1M) at a time
+ *   vmdk_bench data [OPTIONS] FILE
+ *       the same, skipping what the map says is zero or absent
+ *   vmdk_bench rand [OPTIONS] FILE
+ *       --count reads (100000) of --block bytes (4096), --step bytes apart (a stride that visits
+ *       each page once), modulo the capacity
+ *   vmdk_bench map FILE
+ *       walk the whole map
+ *   vmdk_bench fill [OPTIONS] FILE
+ *       write the whole disk from first byte to last, flush
+ *   vmdk_bench write [OPTIONS] FILE
+ *       as rand, but writes, then a flush
+ *   vmdk_bench create [OPTIONS] FILE
+ *       create FILE of --size bytes
  *
  * Options: --block N, --count N, --step N, --readers N (threads that share the reads of rand),
  * --threads N (vmdk_open_options::threads), --cache N (vmdk_open_options::cache_bytes), --size N.
