@@ -198,7 +198,8 @@ typedef struct vmdk_limits {
  * local system. Each function returns 0 or an errno value; ENOENT from `open`
  * means that there is no such file, and other names are tried. Calls may come
  * from several threads at once, also on one file, and from threads of the
- * library where vmdk_open_options::threads asks for them. Names are those of
+ * library where vmdk_open_options::threads asks for them or a disk is converted
+ * (unless vmdk_convert_options::threads is 1). Names are those of
  * the descriptor, joined with '/' to the directory of the file that names
  * them; under ::VMDK_PATHS_BENEATH a name never leaves that directory. Files
  * behind a vmdk_io are not locked: keeping others away is up to the caller.
@@ -992,7 +993,9 @@ typedef int (*vmdk_content_fn)(void *user, const void *data, uint64_t size);
  *  to have zeros in its place and go on, anything else to end the conversion with that failure. */
 typedef int (*vmdk_lost_fn)(void *user, uint64_t offset, uint64_t size, const char *message);
 
-/** How to convert. The functions are called on the thread that called, and get `user`. */
+/** How to convert. The functions are called on the thread that called, and get `user`. They must not call into the
+ *  library with the source, as vmdk_source_fn and vmdk_sink_fn must not: writes to it and flushes wait until the
+ *  conversion has ended, and reads behind those would, too. */
 typedef struct vmdk_convert_options {
     uint32_t struct_size;      /**< Size of this structure. */
     uint32_t flags;            /**< VMDK_CONVERT flags. */
@@ -1020,7 +1023,8 @@ typedef struct vmdk_convert_options {
  *
  * All or nothing, as vmdk_create(): the files are written under other names and
  * get theirs when they are complete and on stable storage; after a failure or a
- * cancellation none is left. What reads as zero takes no space in the new disk
+ * cancellation none is left (unless all that failed is bringing the name of a file that
+ * replaces another to stable storage). What reads as zero takes no space in the new disk
  * where its type allows that. Between flat and raw files the system copies, sharing
  * the blocks where it can: there holes stay holes, and stored zeros stay stored.
  *

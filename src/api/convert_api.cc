@@ -35,14 +35,14 @@ class CallerSource final : public ByteSource {
   CallerSource(vmdk_source_fn fn, void* user) : fn_(fn), user_(user) {}
   std::size_t read(MutableBytes out) override {
     std::size_t filled = 0;
-    while (filled < out.size()) {
+    while (filled < out.size() && !ended_) {
       const MutableBytes room = out.subspan(filled);
       std::size_t got = 0;
       if (const int error = fn_(user_, room.data(), room.size(), &got); error != 0)
         throw_os_error(name_, "reading failed", error);
       if (got > room.size())
         throw Error(VMDK_ERR_INVALID_ARGUMENT, name_ + ": gave more bytes than there was room for");
-      if (got == 0) break;
+      ended_ = got == 0;
       filled += got;
     }
     return filled;
@@ -53,6 +53,7 @@ class CallerSource final : public ByteSource {
   vmdk_source_fn fn_;
   void* user_;
   std::string name_ = "input stream";
+  bool ended_ = false;
 };
 
 struct ConvertRequest {

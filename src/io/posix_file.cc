@@ -204,7 +204,10 @@ std::uint64_t PosixFile::next_data(std::uint64_t offset) const {
   const Pin pin(*this);
   const off_t at = ::lseek(pin.fd(), static_cast<off_t>(offset), SEEK_DATA);
   if (at >= 0) return std::min(static_cast<std::uint64_t>(at), size());
-  return errno == ENXIO ? size() : offset;
+  if (errno != ENXIO) return offset;
+  // Nothing from here on; or the file has become shorter, and reading will say so.
+  FileFacts now;
+  return get_facts(pin.fd(), now) == 0 && now.size >= size() ? size() : offset;
 }
 
 std::uint64_t PosixFile::next_hole(std::uint64_t offset) const {
@@ -289,11 +292,13 @@ bool PosixFile::copy_from(const File& from, std::uint64_t from_offset, std::uint
                           static_cast<std::size_t>(std::min<std::uint64_t>(left, 1 << 30)), 0);
     if (got < 0 && errno == EINTR) continue;
     const int error = got < 0 ? errno : 0;
-    if (left == size && (error == EXDEV || error == EINVAL || error == ENOSYS ||
-                         error == EOPNOTSUPP || error == EPERM)) {
+    if (error == EXDEV || error == EINVAL || error == ENOSYS || error == EOPNOTSUPP ||
+        error == EPERM) {
       refused_ |= kNoCopy;
       return false;
     }
+    if (error == EIO)
+      return false;  // of which of the two, and where, reading and writing will tell
     if (error != 0)
       throw_os_error(name_, ("copying to it from " + source->name() + " failed").c_str(), error);
     if (got == 0)

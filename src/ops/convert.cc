@@ -18,6 +18,7 @@ namespace vmdk {
 
 namespace {
 
+constexpr std::uint64_t kWatched = 64 << 20;      // zeros shown between two looks at the progress
 constexpr const char* kStreamName = "disk.vmdk";  // of a disk that is no file
 constexpr DescriptorLimits kStreamLimits{16 << 20, 65536};
 
@@ -70,27 +71,41 @@ class Conveyor final : private PieceWork {
         shows_(how.on_content != nullptr || shows_output_) {}
 
   void run() {
-    Pipeline pipeline(*this, how_.threads);
+    // What a piece becomes takes as much again.
+    Pipeline pipeline(*this, how_.threads, 2 * source_.piece_bytes());
+    target_.watch([this](std::uint64_t done) { progress(done); });
     progress(0);
-    for (bool more = true;;) {
-      while (more) {
-        Piece* const piece = pipeline.vacant();
-        if (piece == nullptr) break;
-        more = source_.fill(*piece);
-        if (more) pipeline.add();
-      }
+    for (;;) {
+      fill(pipeline);
       Piece* const piece = pipeline.take();
       if (piece == nullptr) break;
       deal_with(*piece);
       pipeline.release();
+      if (!target_.takes_files()) source_.stop_files();
     }
     tell_lost();
+    if (failure_) std::rethrow_exception(failure_);
     show_zeros(std::max(capacity_, position_));
-    if (capacity_ != 0) progress(capacity_);
     target_.finish();
+    if (capacity_ != 0) progress(capacity_);
   }
 
  private:
+  // What goes wrong here comes behind the pieces that are under way.
+  void fill(Pipeline& pipeline) {
+    try {
+      while (more_) {
+        Piece* const piece = pipeline.vacant();
+        if (piece == nullptr) break;
+        more_ = source_.fill(*piece);
+        if (more_) pipeline.add();
+      }
+    } catch (const Error&) {
+      more_ = false;
+      failure_ = std::current_exception();
+    }
+  }
+
   void work(Piece& piece) override {
     if (piece.file != nullptr) return;
     source_.load(piece);
@@ -98,6 +113,9 @@ class Conveyor final : private PieceWork {
   }
 
   void deal_with(Piece& piece) {
+    // Some were found when it was planned, some later.
+    std::sort(piece.lost.begin(), piece.lost.end(),
+              [](const Piece::Lost& a, const Piece::Lost& b) { return a.offset < b.offset; });
     for (const Piece::Lost& lost : piece.lost) note_lost(lost);
     if (shows_ || target_.needs_order()) check_order(piece);
     if (shows_) show(piece);
@@ -152,20 +170,23 @@ class Conveyor final : private PieceWork {
   }
 
   // Null: zeros.
-  void show_bytes(const std::byte* data, std::uint64_t size) const {
+  void show_bytes(const std::byte* data, std::uint64_t size) {
     if (how_.on_content != nullptr && how_.on_content(how_.user, data, size) != 0) cancel();
     if (!shows_output_) return;
     if (data != nullptr) return show_output(how_, {data, static_cast<std::size_t>(size)});
-    while (size > 0) {
-      const Bytes zeros =
-          kZeros.first(static_cast<std::size_t>(std::min<std::uint64_t>(size, kZeros.size())));
+    for (std::uint64_t shown = 0; shown < size;) {
+      const Bytes zeros = kZeros.first(
+          static_cast<std::size_t>(std::min<std::uint64_t>(size - shown, kZeros.size())));
       show_output(how_, zeros);
-      size -= zeros.size();
+      shown += zeros.size();
+      if (shown % kWatched == 0) progress(position_ + shown);
     }
   }
 
-  void progress(std::uint64_t done) const {
-    if (how_.on_progress != nullptr && how_.on_progress(how_.user, done, capacity_) != 0) cancel();
+  // Never goes back.
+  void progress(std::uint64_t done) {
+    told_ = std::max(told_, done);
+    if (how_.on_progress != nullptr && how_.on_progress(how_.user, told_, capacity_) != 0) cancel();
   }
 
   [[noreturn]] void cancel() const {
@@ -181,6 +202,9 @@ class Conveyor final : private PieceWork {
   std::uint64_t position_ = 0;       // content up to here was shown
   std::uint64_t ordered_until_ = 0;  // what comes must not be before it
   std::optional<Piece::Lost> lost_;  // not told yet
+  std::uint64_t told_ = 0;           // of progress
+  bool more_ = true;                 // of the source
+  std::exception_ptr failure_;       // of filling
 };
 
 // Where a conversion gets its pieces from, once it is known what they should be like.
@@ -302,21 +326,26 @@ void convert(const Origin& origin, FileSystem& files, const std::string& path,
   maker.publish();
 }
 
+void check_in_order(const NewDisk& disk, const std::string& name) {
+  if (disk.type != VMDK_TYPE_STREAM_OPTIMIZED && disk.type != VMDK_TYPE_RAW)
+    throw Error(VMDK_ERR_INVALID_ARGUMENT,
+                name +
+                    ": a disk of this type is not written in order: only streamOptimized and "
+                    "raw can be sent");
+}
+
 void convert(const Origin& origin, ByteSink& to, const Conversion& how) {
   const std::string name = kStreamName;
   NewDisk disk = settle(how.wish, origin.original(), name);
   choose_grain(disk, origin, name);
   ShownSink sink(to, how);
+  check_in_order(disk, name);
+  const DiskMaker::Layout layout = DiskMaker::layout(name, disk);
   if (disk.type == VMDK_TYPE_RAW) {
     RawTarget target(sink, disk.sectors * kSectorSize);
     return convey(origin, target, how, name, disk);
   }
-  if (disk.type != VMDK_TYPE_STREAM_OPTIMIZED)
-    throw Error(VMDK_ERR_INVALID_ARGUMENT,
-                name +
-                    ": a disk of this type is not written in order: only streamOptimized and "
-                    "raw can be sent");
-  StreamTarget target(sink, name, disk, DiskMaker::layout(name, disk).descriptor, how.level);
+  StreamTarget target(sink, name, disk, layout.descriptor, how.level);
   convey(origin, target, how, name, disk);
 }
 
@@ -357,20 +386,34 @@ class GrowingTarget final : public PieceTarget {
   std::uint64_t end_ = 0;
 };
 
+// The disk as it would be if it were small: for what can be refused before its size is known.
+NewDisk provisional_disk(const Conversion& how, const std::string& name) {
+  DiskWish wish = how.wish;
+  wish.capacity = kSectorSize;
+  return settle(wish, nullptr, name);
+}
+
+[[noreturn]] void throw_empty(const ByteSource& source) {
+  throw_corrupt(source.name(), "is empty: a disk has a capacity");
+}
+
 // First to a file, which becomes the disk, or is what the disk is made of.
 void convert_unsized(ByteSource& source, FileSystem& files, const std::string& path,
                      const Conversion& how) {
   const auto existing = how.replace ? FileSystem::Existing::replace : FileSystem::Existing::refuse;
-  auto fresh = files.create(path, existing);
-  const bool raw = how.wish.type == VMDK_TYPE_RAW;
-  if (!raw)
-    fresh = files.create(path + ".raw-" + hex8(random_number()), FileSystem::Existing::refuse);
+  const NewDisk small = provisional_disk(how, path);
+  const bool raw = small.type == VMDK_TYPE_RAW;
+  if (!raw && small.type != VMDK_TYPE_STREAM_OPTIMIZED) refuse_output_function(how, path);
+  DiskMaker(files, path, small).make(existing);  // are its names free?
+  const auto fresh =
+      raw ? files.create(path, existing)
+          : files.create(path + ".raw-" + hex8(random_number()), FileSystem::Existing::refuse);
   RawPieces pieces(source, std::nullopt, {});
   GrowingTarget target(fresh->file());
   Conversion first = how;
   if (!raw) first.on_content = nullptr;
   Conveyor(pieces, target, first, path, 0, raw).run();
-  if (pieces.bytes_read() == 0) throw_corrupt(source.name(), "is empty: a disk has a capacity");
+  if (pieces.bytes_read() == 0) throw_empty(source);
   if (raw) {
     fresh->file().sync();
     fresh->publish();
@@ -413,7 +456,10 @@ void convert_stream(ByteSource& source, FileSystem& files, const std::string& pa
 void convert_stream(ByteSource& source, ByteSink& sink, const Conversion& how) {
   if (!how.from_raw) return convert(StreamOrigin(source), sink, how);
   if (how.wish.capacity != 0) return convert(RawOrigin(source, how.wish.capacity), sink, how);
-  if (how.wish.type != VMDK_TYPE_RAW)
+  const NewDisk small = provisional_disk(how, kStreamName);
+  check_in_order(small, kStreamName);
+  DiskMaker::layout(kStreamName, small);
+  if (small.type != VMDK_TYPE_RAW)
     throw Error(VMDK_ERR_INVALID_ARGUMENT,
                 source.name() +
                     ": the capacity of raw bytes has to be said where they become a "
@@ -422,6 +468,7 @@ void convert_stream(ByteSource& source, ByteSink& sink, const Conversion& how) {
   ShownSink shown(sink, how);
   RawTarget target(shown, 0);
   Conveyor(pieces, target, how, kStreamName, 0, false).run();
+  if (pieces.bytes_read() == 0) throw_empty(source);
 }
 
 }  // namespace vmdk

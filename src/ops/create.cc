@@ -88,6 +88,7 @@ class DiskMaker::Plan final {
     check_options();
     plan();
     if (disk_.type != VMDK_TYPE_RAW) text_ = descriptor_text();
+    for (const ExtentLine& line : lines_) check_addressable(line.sectors);
   }
 
   Layout layout() const { return {text_, embedded(), lines_, preallocate_}; }
@@ -104,7 +105,7 @@ class DiskMaker::Plan final {
     entry_ = files.create(path_, existing);
     if (disk_.type == VMDK_TYPE_RAW) return write_flat(entry_->file(), total());
     if (stream()) return;
-    if (embedded()) return write_hosted(entry_->file(), disk_.sectors, text_);
+    if (embedded()) return write_hosted(entry_->file(), disk_.sectors);
     for (std::size_t i = 0; i < lines_.size(); ++i)
       write_extent(extents_[i]->file(), lines_[i].sectors);
     entry_->file().write_at(0, as_bytes(text_));
@@ -217,6 +218,27 @@ class DiskMaker::Plan final {
     }
   }
 
+  // Do the entries of its tables reach what they have to?
+  void check_addressable(std::uint64_t sectors) const {
+    if (stream() && divide_up(sectors, grain_sectors_) > std::uint64_t{1} << 32)
+      too_large("a stream has at most 2^32 grains; take larger grains");
+    if (kind_.extent == ExtentType::sparse && !stream()) hosted_header(sectors);
+    if (kind_.extent == ExtentType::vmfs_sparse) cowd_header(sectors);
+  }
+
+  SparseHeader hosted_header(std::uint64_t sectors) const {
+    const std::uint64_t area = embedded() ? descriptor_area(text_.size()) : 0;
+    if (const auto header = new_sparse_header(sectors, grain_sectors_, area)) return *header;
+    too_large("its tables do not fit what 32 bits can address; take larger grains");
+  }
+
+  CowdHeader cowd_header(std::uint64_t sectors) const {
+    if (const auto header = new_cowd_header(static_cast<std::uint32_t>(sectors),
+                                            static_cast<std::uint32_t>(grain_sectors_)))
+      return *header;
+    too_large("its tables do not fit what 32 bits can address; take larger grains");
+  }
+
   std::string extent_name(std::uint64_t number) const {
     constexpr std::string_view kSuffix = ".vmdk";
     std::string_view stem = base_name(path_);
@@ -256,42 +278,39 @@ class DiskMaker::Plan final {
 
   void write_extent(File& file, std::uint64_t sectors) {
     if (kind_.extent == ExtentType::sparse)
-      write_hosted(file, sectors, "");
+      write_hosted(file, sectors);
     else if (kind_.extent == ExtentType::vmfs_sparse)
-      write_cowd(file, static_cast<std::uint32_t>(sectors));
+      write_cowd(file, sectors);
     else
       write_flat(file, sectors * kSectorSize);
   }
 
   // Tables are zeros, as all that is not written.
-  void write_hosted(File& file, std::uint64_t sectors, const std::string& text) const {
-    const std::uint64_t area = text.empty() ? 0 : descriptor_area(text.size());
-    auto header = new_sparse_header(sectors, grain_sectors_, area);
-    if (!header) too_large("its tables do not fit what 32 bits can address; take larger grains");
+  void write_hosted(File& file, std::uint64_t sectors) const {
+    SparseHeader header = hosted_header(sectors);
     if (disk_.zero_grains) {
-      header->version = 2;
-      header->flags |= SparseHeader::kZeroedGrains;
+      header.version = 2;
+      header.flags |= SparseHeader::kZeroedGrains;
     }
-    const std::uint64_t tables = tables_needed(sectors, grain_sectors_, header->gtes_per_gt);
+    const std::uint64_t tables = tables_needed(sectors, grain_sectors_, header.gtes_per_gt);
     const std::uint64_t directory = divide_up(tables * 4, kSectorSize);
-    const std::uint64_t table = header->gtes_per_gt * 4 / kSectorSize;
-    file.resize(header->overhead * kSectorSize);
-    file.write_at(0, header->encode());
-    if (!text.empty()) file.write_at(kSparseHeaderSize, as_bytes(text));
-    for (const std::uint64_t at : {header->rgd_sector, header->gd_sector})
+    const std::uint64_t table = header.gtes_per_gt * 4 / kSectorSize;
+    file.resize(header.overhead * kSectorSize);
+    file.write_at(0, header.encode());
+    if (embedded()) file.write_at(kSparseHeaderSize, as_bytes(text_));
+    for (const std::uint64_t at : {header.rgd_sector, header.gd_sector})
       write_directory(file, at, at + directory, table, tables);
   }
 
-  void write_cowd(File& file, std::uint32_t sectors) const {
-    const auto header = new_cowd_header(sectors, static_cast<std::uint32_t>(grain_sectors_));
-    if (!header) too_large("its tables do not fit what 32 bits can address; take larger grains");
-    file.resize(std::uint64_t{header->free_sector} * kSectorSize);
-    file.write_at(0, header->encode());
-    const std::uint64_t directory = divide_up(std::uint64_t{header->gd_entries} * 4, kSectorSize);
+  void write_cowd(File& file, std::uint64_t sectors) const {
+    const CowdHeader header = cowd_header(sectors);
+    file.resize(std::uint64_t{header.free_sector} * kSectorSize);
+    file.write_at(0, header.encode());
+    const std::uint64_t directory = divide_up(std::uint64_t{header.gd_entries} * 4, kSectorSize);
     // All tables are there from the beginning: where one is missing, qemu writes a grain over the
     // header.
-    write_directory(file, header->gd_sector, header->gd_sector + directory, kCowdTableSectors,
-                    header->gd_entries);
+    write_directory(file, header.gd_sector, header.gd_sector + directory, kCowdTableSectors,
+                    header.gd_entries);
   }
 
   void write_flat(File& file, std::uint64_t size) {

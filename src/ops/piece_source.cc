@@ -14,7 +14,6 @@ constexpr std::uint64_t kSpan = std::uint64_t{1}
                                 << 30;          // a piece goes no further, so that progress is seen
 constexpr std::uint64_t kFileBytes = 64 << 20;  // copied by the host at once
 constexpr std::size_t kBlock = 4096;            // what is read at once where not all can be
-constexpr std::uint64_t kLostMap = 64 << 10;    // lost where a table cannot be read
 constexpr std::size_t kMostPiece = 16 << 20;
 
 // Failures that are those of a place in the image.
@@ -48,17 +47,68 @@ DiskPieces::DiskPieces(const Disk& disk, const PieceShape& shape)
   piece_bytes_ = static_cast<std::size_t>(round_up(piece_bytes_, shape_.unit));
 }
 
+// How the disk is stored at position_. A run is looked up once: finding the end of a long one can
+// be dear.
 DiskRun DiskPieces::map(Piece& piece, std::uint64_t size) {
+  if (position_ >= known_end_) {
+    try {
+      known_ = disk_.map(position_, disk_.capacity() - position_);
+    } catch (const Error& error) {
+      if (!is_loss(error)) throw;
+      return lose(piece, error, size);
+    }
+    known_end_ = position_ + known_.run.size;
+  }
+  DiskRun found = known_;
+  const std::uint64_t passed = position_ - (known_end_ - known_.run.size);
+  found.run.offset += passed;
+  if (found.run.file_offset != UINT64_MAX) found.run.file_offset += passed;
+  found.run.size = std::min(size, known_.run.size - passed);
+  return found;
+}
+
+bool DiskPieces::can_be_mapped(std::uint64_t offset) const {
   try {
-    return disk_.map(position_, size);
+    disk_.map(offset, 1);
+    return true;
   } catch (const Error& error) {
     if (!is_loss(error)) throw;
-    DiskRun lost;
-    lost.run.size = std::min(size, kLostMap - position_ % kLostMap);
-    if (!shape_.salvage) throw_lost({position_, lost.run.size, error});
-    add_lost(piece, position_, lost.run.size, error);
-    return lost;
+    return false;
   }
+}
+
+// What cannot be told from position_ on, to 64 KiB: a single entry of a table, or many tables. The
+// steps are less than what a table stands for, so that none that is whole is passed over.
+DiskRun DiskPieces::lose(Piece& piece, const Error& why, std::uint64_t most) {
+  constexpr std::uint64_t kSmall = 64 << 10, kLarge = 16 << 20, kSmallSteps = 16;
+  if (why.link() < disk_.links().size() && why.extent() < disk_.links()[why.link()].slots.size()) {
+    const Link::Slot& slot = disk_.links()[why.link()].slots[why.extent()];
+    most = std::min(most, slot.begin + slot.extent->size() - position_);
+  }
+  std::uint64_t size = std::min(most, kSmall - position_ % kSmall), step = kSmall;
+  if (shape_.salvage)
+    for (std::uint64_t steps = 1; size < most && !can_be_mapped(position_ + size); ++steps) {
+      step = steps < kSmallSteps ? kSmall : kLarge;
+      size = std::min(most, size + step);
+    }
+  // Where in the last step it ends.
+  for (std::uint64_t good = size; step > kSmall && good < most;) {
+    const std::uint64_t half = step / 2;
+    if (can_be_mapped(position_ + good - half)) good -= half;
+    step = half;
+    size = good;
+  }
+  if (!shape_.salvage) throw_lost({position_, size, why});
+  DiskRun lost;
+  lost.run.size = size;
+  // The rest of a unit that goes on behind what is lost is read block by block.
+  if (const std::uint64_t over = (position_ + size) % shape_.unit;
+      over != 0 && position_ + size < disk_.capacity()) {
+    lost.run.size = size > over ? size - over : size;
+    if (size <= over) lost.run.kind = RunKind::data;
+  }
+  if (lost.run.kind != RunKind::data) add_lost(piece, position_, lost.run.size, why);
+  return lost;
 }
 
 bool DiskPieces::fill(Piece& piece) {
@@ -69,28 +119,27 @@ bool DiskPieces::fill(Piece& piece) {
        position_ < end && used < piece_bytes_ && piece.parts.size() < kMostParts;
        used = size_of(piece)) {
     const DiskRun found = map(piece, end - position_);
-    if (found.run.kind != RunKind::data)
-      position_ += found.run.size;
-    else if (!shape_.files ||
-             disk_.links()[found.link].slots[found.extent].extent->kind() != VMDK_EXTENT_FLAT)
-      add_part(piece, used, found.run.size);
-    else if (piece.parts.empty())
-      return fill_with_file(piece, found);
-    else
+    const bool data = found.run.kind == RunKind::data;
+    if (data && shape_.files && found.link != UINT32_MAX &&
+        disk_.links()[found.link].slots[found.extent].extent->kind() == VMDK_EXTENT_FLAT) {
+      if (piece.parts.empty()) fill_with_file(piece, found);
       break;
+    }
+    if (data)
+      add_part(piece, used, found.run.size);
+    else
+      position_ += found.run.size;
   }
   piece.done = position_;
   return true;
 }
 
-bool DiskPieces::fill_with_file(Piece& piece, const DiskRun& found) {
+void DiskPieces::fill_with_file(Piece& piece, const DiskRun& found) {
   piece.file = disk_.links()[found.link].slots[found.extent].extent->file();
   piece.file_offset = found.run.file_offset;
   piece.offset = position_;
   piece.size = std::min(found.run.size, kFileBytes);
   position_ += piece.size;
-  piece.done = position_;
-  return true;
 }
 
 // The data that begins at position_, and what else lies in its units.
@@ -123,18 +172,37 @@ void DiskPieces::load(Piece& piece) {
   }
 }
 
+// Block by block; where it will not go on, only to the end of the first loss.
 void DiskPieces::read_what_can_be(Piece& piece, const Piece::Part& part) const {
   const MutableBytes out = piece.plain.first(piece.plain.size()).subspan(part.at, part.size);
-  for (std::size_t at = 0; at < part.size; at += kBlock) {
-    const MutableBytes block = out.subspan(at, std::min(kBlock, part.size - at));
+  for (std::size_t at = 0; at < part.size;) {
+    const MutableBytes block = out.subspan(at, block_at(part.offset + at, part.size - at));
     try {
       disk_.read(part.offset + at, block);
     } catch (const Error& error) {
       if (!is_loss(error)) throw;
       std::memset(block.data(), 0, block.size());
       add_lost(piece, part.offset + at, block.size(), error);
+      if (!shape_.salvage) return;
     }
+    at += block.size();
   }
+}
+
+// What is lost together: the rest of a compressed grain, else a block.
+std::size_t DiskPieces::block_at(std::uint64_t offset, std::size_t most) const {
+  std::uint64_t size = kBlock - offset % kBlock;
+  try {
+    const DiskRun found = disk_.map(offset, most);
+    if (found.run.compressed) {
+      const std::uint64_t grain =
+          disk_.links()[found.link].slots[found.extent].extent->grain_bytes();
+      size = std::min(found.run.size, grain - found.run.offset % grain);
+    }
+  } catch (const Error& error) {
+    if (!is_loss(error)) throw;
+  }
+  return static_cast<std::size_t>(std::min<std::uint64_t>(size, most));
 }
 
 // -- Of a stream
@@ -143,6 +211,11 @@ StreamPieces::StreamPieces(StreamReader& reader, const PieceShape& shape)
     : reader_(reader),
       salvage_(shape.salvage),
       capacity_(reader.capacity_sectors() * kSectorSize) {}
+
+std::size_t StreamPieces::piece_bytes() const noexcept {
+  const auto grain = static_cast<std::size_t>(reader_.grain_bytes());
+  return 2 * std::max(kPieceBytes, grain) + reader_.max_packed();
+}
 
 bool StreamPieces::fill(Piece& piece) {
   const std::size_t grain = static_cast<std::size_t>(reader_.grain_bytes());

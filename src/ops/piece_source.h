@@ -29,8 +29,10 @@ class PieceSource {
   virtual bool fill(Piece& piece) = 0;
   // Reads or inflates the data. Any thread, also beside fill().
   virtual void load(Piece& piece) = 0;
-  // Is every piece behind the one before, and its parts likewise?
-  virtual bool ordered() const noexcept { return true; }
+  // From here on pieces have parts only.
+  virtual void stop_files() noexcept {}
+  // Memory that a piece takes at the most.
+  virtual std::size_t piece_bytes() const noexcept { return kPieceBytes; }
 
  protected:
   static constexpr std::size_t kPieceBytes = 512 << 10;
@@ -43,17 +45,24 @@ class DiskPieces final : public PieceSource {
   DiskPieces(const Disk& disk, const PieceShape& shape);
   bool fill(Piece& piece) override;
   void load(Piece& piece) override;
+  void stop_files() noexcept override { shape_.files = false; }
+  std::size_t piece_bytes() const noexcept override { return piece_bytes_; }
 
  private:
   DiskRun map(Piece& piece, std::uint64_t size);
-  bool fill_with_file(Piece& piece, const DiskRun& found);
+  DiskRun lose(Piece& piece, const Error& why, std::uint64_t most);
+  bool can_be_mapped(std::uint64_t offset) const;
+  void fill_with_file(Piece& piece, const DiskRun& found);
   void add_part(Piece& piece, std::size_t used, std::uint64_t run_size);
   void read_what_can_be(Piece& piece, const Piece::Part& part) const;
+  std::size_t block_at(std::uint64_t offset, std::size_t most) const;
 
   const Disk& disk_;
   PieceShape shape_;
   std::size_t piece_bytes_;
   std::uint64_t position_ = 0;
+  DiskRun known_;  // the last run that was looked up; it ends at known_end_
+  std::uint64_t known_end_ = 0;
 };
 
 // `reader` outlives it.
@@ -62,7 +71,7 @@ class StreamPieces final : public PieceSource {
   StreamPieces(StreamReader& reader, const PieceShape& shape);
   bool fill(Piece& piece) override;
   void load(Piece& piece) override;
-  bool ordered() const noexcept override { return false; }
+  std::size_t piece_bytes() const noexcept override;
 
  private:
   StreamReader& reader_;
@@ -79,6 +88,7 @@ class RawPieces final : public PieceSource {
   RawPieces(ByteSource& source, std::optional<std::uint64_t> capacity, const PieceShape& shape);
   bool fill(Piece& piece) override;
   void load(Piece&) override {}
+  std::size_t piece_bytes() const noexcept override { return piece_bytes_; }
   std::uint64_t bytes_read() const noexcept { return position_; }
 
  private:

@@ -11,7 +11,8 @@ namespace vmdk {
 namespace {
 
 constexpr std::size_t kBlock = 4096;
-constexpr std::size_t kMostChanges = 4096;  // sectors of tables kept in memory
+constexpr std::uint64_t kWatched = 64 << 20;  // bytes of a gap between two looks
+constexpr std::size_t kMostChanges = 4096;    // sectors of tables kept in memory
 constexpr std::uint64_t kTableBytes = 8 << 20;
 constexpr std::uint64_t kDirectoryBytes = 1 << 30;  // more than any new disk has
 
@@ -21,11 +22,11 @@ std::uint64_t grain_of(const NewDisk& disk) noexcept {
 
 }  // namespace
 
-void find_data(Piece& piece) {
+void find_data(Piece& piece, std::size_t block) {
   const Bytes plain = piece.plain.first(piece.plain.size());
   for (const Piece::Part& part : piece.parts)
-    for (std::size_t at = 0; at < part.size; at += kBlock) {
-      const std::size_t size = std::min(kBlock, part.size - at);
+    for (std::size_t at = 0; at < part.size; at += block) {
+      const std::size_t size = std::min(block, part.size - at);
       if (is_zero(plain.subspan(part.at + at, size))) continue;
       const std::uint64_t offset = part.offset + at;
       if (!piece.data.empty() && piece.data.back().offset + piece.data.back().size == offset &&
@@ -39,7 +40,12 @@ void find_data(Piece& piece) {
 // -- Files
 
 FilesTarget::FilesTarget(DiskMaker& maker, const NewDisk& disk)
-    : tables_(kTableBytes), cache_(0), buffers_(0), reporter_(nullptr, nullptr), unit_(kBlock) {
+    : tables_(kTableBytes),
+      cache_(0),
+      buffers_(0),
+      reporter_(nullptr, nullptr),
+      unit_(kBlock),
+      block_(kBlock) {
   const ExtentParts parts{
       {tables_, reporter_, false, kDirectoryBytes},
       {cache_, states_, buffers_, nullptr, 1},
@@ -53,12 +59,13 @@ FilesTarget::FilesTarget(DiskMaker& maker, const NewDisk& disk)
     if (extent.kind() == VMDK_EXTENT_FLAT) continue;
     flat_ = false;
     unit_ = std::max(unit_, extent.grain_bytes());
+    block_ = std::min<std::size_t>(block_, extent.grain_bytes());
   }
 }
 
 FilesTarget::~FilesTarget() = default;
 
-void FilesTarget::prepare(Piece& piece) { find_data(piece); }
+void FilesTarget::prepare(Piece& piece) { find_data(piece, block_); }
 
 FilesTarget::Slot& FilesTarget::slot_at(std::uint64_t offset) noexcept {
   const auto behind =
@@ -86,21 +93,39 @@ void FilesTarget::take(Piece& piece) {
   for (const Piece::Part& part : piece.data) write(part.offset, plain.subspan(part.at, part.size));
 }
 
+// Where the host does not copy, as any other data from here on.
 void FilesTarget::copy_file(const Piece& piece) {
-  constexpr std::uint64_t kAtOnce = 1 << 20;
   for (std::uint64_t done = 0; done < piece.size;) {
     const std::uint64_t offset = piece.offset + done;
     Slot& slot = slot_at(offset);
     std::uint64_t size = std::min(piece.size - done, slot.begin + slot.extent->size() - offset);
     if (!slot.file->copy_from(*piece.file, piece.file_offset + done,
                               slot.extent->file_offset() + (offset - slot.begin), size)) {
-      size = std::min(size, kAtOnce);
-      copied_.reserve(kAtOnce);
-      const MutableBytes bytes = copied_.first(static_cast<std::size_t>(size));
-      piece.file->read_at(piece.file_offset + done, bytes);
-      write(offset, bytes);
+      host_copies_ = false;
+      size = copy_bytes(*piece.file, piece.file_offset + done, offset, size);
     }
     done += size;
+  }
+}
+
+// Some of the bytes; returns how many.
+std::uint64_t FilesTarget::copy_bytes(const File& from, std::uint64_t from_offset,
+                                      std::uint64_t offset, std::uint64_t size) {
+  constexpr std::uint64_t kAtOnce = 1 << 20;
+  Piece bytes;
+  for (std::uint64_t most = kAtOnce;; most = kBlock) {
+    const auto some = static_cast<std::size_t>(std::min(size, most));
+    bytes.plain.reserve(some);
+    try {
+      from.read_at(from_offset, bytes.plain.first(some));
+    } catch (const Error& error) {
+      if (some > kBlock) continue;  // a part of it can perhaps be read
+      throw_lost({offset, some, error});
+    }
+    bytes.parts.push_back({offset, some, 0});
+    find_data(bytes);
+    take(bytes);
+    return some;
   }
 }
 
@@ -170,6 +195,7 @@ void RawTarget::put_zeros(std::uint64_t until) {
         static_cast<std::size_t>(std::min<std::uint64_t>(until - position_, kZeros.size())));
     sink_.write(zeros);
     position_ += zeros.size();
+    if (position_ % kWatched == 0 && watcher_) watcher_(position_);
   }
 }
 

@@ -4,6 +4,7 @@
 #define VMDK_OPS_PIECE_TARGET_H
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,13 +24,19 @@ class PieceTarget {
   virtual ~PieceTarget() = default;
 
   virtual std::uint64_t unit() const noexcept = 0;             // see PieceShape
-  virtual bool takes_files() const noexcept { return false; }  // see PieceShape
+  virtual bool takes_files() const noexcept { return false; }  // see PieceShape; may end
   virtual bool needs_order() const noexcept { return false; }
   // Any thread.
   virtual void prepare(Piece& piece) = 0;
   // In the order of the source, on one thread.
   virtual void take(Piece& piece) = 0;
   virtual void finish() = 0;
+
+  // Told of the place on the disk now and then, where a long gap between pieces is filled.
+  void watch(std::function<void(std::uint64_t)> watcher) { watcher_ = std::move(watcher); }
+
+ protected:
+  std::function<void(std::uint64_t)> watcher_;
 };
 
 // Files that are written at any place: sparse, COWD, flat, raw. `maker`, which has made them,
@@ -40,7 +47,7 @@ class FilesTarget final : public PieceTarget {
   ~FilesTarget() override;
 
   std::uint64_t unit() const noexcept override { return unit_; }
-  bool takes_files() const noexcept override { return flat_; }
+  bool takes_files() const noexcept override { return flat_ && host_copies_; }
   void prepare(Piece& piece) override;
   void take(Piece& piece) override;
   void finish() override;
@@ -55,6 +62,8 @@ class FilesTarget final : public PieceTarget {
   Slot& slot_at(std::uint64_t offset) noexcept;
   void write(std::uint64_t offset, Bytes in);
   void copy_file(const Piece& piece);
+  std::uint64_t copy_bytes(const File& from, std::uint64_t from_offset, std::uint64_t offset,
+                           std::uint64_t size);
   void save();
 
   // What extents share, as those of an open disk do.
@@ -64,9 +73,9 @@ class FilesTarget final : public PieceTarget {
   GrainBuffers buffers_;
   Reporter reporter_;
   std::vector<Slot> slots_;
-  bool flat_ = true;
+  bool flat_ = true, host_copies_ = true;
   std::uint64_t unit_;
-  Buffer copied_;
+  std::size_t block_;  // of zeros that is not written
 };
 
 // A stream-optimized disk. `sink` outlives it.
@@ -106,8 +115,8 @@ class RawTarget final : public PieceTarget {
   std::uint64_t capacity_, position_ = 0;
 };
 
-// Fills the `data` of a piece with what of its parts is not zero, by blocks of 4 KiB.
-void find_data(Piece& piece);
+// Fills the `data` of a piece with what of its parts is not zero, by blocks.
+void find_data(Piece& piece, std::size_t block = 4096);
 
 }  // namespace vmdk
 

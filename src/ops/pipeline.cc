@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ops/pipeline.h"
 
+#include <algorithm>
 #include <string>
 
 namespace vmdk {
@@ -26,9 +27,16 @@ void throw_lost(const Piece::Lost& lost) {
   throw std::move(out).with_hint(why.hint());
 }
 
-// Twice as many pieces as threads, so that no thread waits for the one that takes.
-Pipeline::Pipeline(PieceWork& work, unsigned threads)
-    : work_(work), slots_(threads > 1 ? 2 * threads + 1 : 1), pool_(threads - 1) {}
+// Twice as many pieces as threads, so that no thread waits for the one that takes; fewer if they
+// are large.
+Pipeline::Pipeline(PieceWork& work, unsigned threads, std::size_t piece_bytes)
+    : work_(work),
+      slots_(threads == 1
+                 ? 1
+                 : std::clamp<std::size_t>(((32 << 20) + threads * (std::size_t{2} << 20)) /
+                                               std::max<std::size_t>(piece_bytes, 1),
+                                           2, 2 * std::size_t{threads} + 1)),
+      pool_(threads - 1) {}
 
 Pipeline::~Pipeline() {
   {

@@ -68,8 +68,8 @@ class PieceWork {
 // Used from one thread, which works too while it has to wait.
 class Pipeline final : private Workload {
  public:
-  // `work` outlives it. `threads` counts the calling one.
-  Pipeline(PieceWork& work, unsigned threads);
+  // `work` outlives it. `threads` counts the calling one; a piece takes up to `piece_bytes`.
+  Pipeline(PieceWork& work, unsigned threads, std::size_t piece_bytes);
   ~Pipeline();
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;

@@ -18,7 +18,8 @@ namespace {
 constexpr std::size_t kBeginning = 16 << 10;  // tells the kind
 constexpr std::size_t kPiece = 16 << 10;
 constexpr std::size_t kEntrySize = sizeof(std::uint32_t);
-constexpr std::uint64_t kMaxSector = UINT32_MAX;  // as far as entries of tables reach
+constexpr std::size_t kMostFrontTables = 1 << 22;  // of 128 TiB in grains of 64 KiB
+constexpr std::uint64_t kMaxSector = UINT32_MAX;   // as far as entries of tables reach
 
 std::string text(std::uint64_t number) { return std::to_string(number); }
 
@@ -175,8 +176,12 @@ void StreamReader::read_tables_in_front() {
   std::uint32_t index = 0;
   read_entries(shape_.tables(), "inside its grain directory", [&](Bytes entries) {
     for (std::size_t i = 0; i < entries.size(); i += kEntrySize, ++index)
-      if (const auto sector = load_le<std::uint32_t>(entries, i); sector > 1)
+      if (const auto sector = load_le<std::uint32_t>(entries, i); sector > 1) {
+        if (places.size() == kMostFrontTables)
+          throw_no_stream(in_.name(),
+                          "has more than " + text(kMostFrontTables) + " grain tables in front");
         places.push_back({sector, index});
+      }
   });
   std::sort(places.begin(), places.end(),
             [](const Place& a, const Place& b) { return a.sector < b.sector; });

@@ -35,6 +35,8 @@ CATCHERS = (
     "disk/disk.cc",           # adds where it happened
     "disk/disk_write.cc",     # tells what a failure leaves in doubt
     "disk/open.cc",           # tries the next candidate
+    "ops/convert.cc",         # leaves a failure until what came before it is dealt with
+    "ops/piece_target.cc",    # tells what part of a disk cannot be read
     "ops/pipeline.cc",        # leaves a failure to the thread that takes the piece
     "ops/piece_source.cc",    # tells what part of a disk cannot be read, or has zeros there
     "api/boundary.h",
