@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* One allocation inside the library after the other fails, on every kind of disk that can be
- * written: the failure is reported, nothing leaks, and nothing that was flushed is lost. */
+ * written, and converting to it: the failure is reported, nothing leaks, and nothing that was
+ * flushed is lost. */
 #include <errno.h>
 
 #include "support/check.h"
+#include "support/conversion.h"
 #include "support/crash_states.h"
+#include "support/image.h"
 
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
@@ -155,12 +158,110 @@ static void test_kind(void** state) {
   print_message("%s: %lu allocations failed\n", kind->name, injected - before);
 }
 
+/* ---- Converting ---- */
+
+#define SECTORS UINT64_C(1605)
+
+/* Outside the library, while it waits for the caller. */
+static int quiet_feed(void* user, void* buffer, size_t size, size_t* out_size) {
+  int error;
+
+  inside = 0;
+  error = feed_next(user, buffer, size, out_size);
+  inside = library;
+  return error;
+}
+
+/* Gives 0 when nothing was left to fail. */
+static int inject_into_conversion(const struct store* sources, const struct bytes* stream,
+                                  const struct destination* to, int once, long n) {
+  vmdk_create_options create = fixed_create_options(to->type);
+  vmdk_convert_options options = options_for(&create, 1);
+  vmdk_open_options open = default_options();
+  struct feed feed;
+  struct recording_io io;
+  vmdk_disk* disk = NULL;
+  vmdk_status status;
+
+  recording_io_init_from(&io, sources);
+  io.on_call = on_call;
+  create.io = open.io = &io.io;
+  allocations = failed = balance = 0;
+  fail_at = n;
+  fail_once = once;
+  if (stream != NULL) {
+    feed = feed_of(stream, 30000);
+    on_library(LIBRARY_WORKS);
+    status = vmdk_convert_from_stream(quiet_feed, &feed, "disk.vmdk", &options);
+  } else {
+    on_library(LIBRARY_LOOKS);
+    status = vmdk_open("sparse.vmdk", &open, &disk);
+    on_library(LIBRARY_WORKS);
+    if (status == VMDK_OK) status = vmdk_convert(disk, "disk.vmdk", &options);
+    on_library(LIBRARY_LOOKS);
+    (void)vmdk_close(disk);
+  }
+  on_library(LIBRARY_LEFT);
+  fail_at = 0;
+  if (failed != 0) ++injected;
+  /* What can be done without is. */
+  if (status != VMDK_OK && (failed == 0 || status != VMDK_ERR_NO_MEMORY))
+    fail_msg("%s, allocation %ld: %s: %s", to->name, n, vmdk_status_string(status),
+             vmdk_last_error()->message);
+  if ((store_find(&io.store, "disk.vmdk") >= 0) != (status == VMDK_OK) ||
+      (status != VMDK_OK && store_names(&io.store) != store_names(sources)))
+    fail_msg("%s, allocation %ld: files are left or missing", to->name, n);
+  if (n != 0 && balance != 0)
+    fail_msg("%s, allocation %ld: %ld blocks are not given back", to->name, n, balance);
+  if (recording_io_open_files(&io) != 0)
+    fail_msg("%s, allocation %ld: files are left open", to->name, n);
+  recording_io_free(&io);
+  return failed != 0;
+}
+
+static void test_conversion(void** state) {
+  struct descriptor text = {0};
+  struct sparse sparse = {0};
+  struct store sources;
+  struct bytes stream;
+  size_t i;
+  long n;
+  int once;
+
+  (void)state;
+  store_init(&sources);
+  sparse.sectors = SECTORS;
+  sparse.grains = "D.0DDDD...D.DD";
+  sparse.descriptor = &text;
+  text.type = "monolithicSparse";
+  text.extents = "RW 1605 SPARSE \"sparse.vmdk\"\n";
+  store_put(&sources, "sparse.vmdk", hosted_bytes(&sparse, NULL));
+  text.type = "streamOptimized";
+  stream = stream_bytes(&sparse, NULL);
+  for (i = 0; i < destination_count; ++i) {
+    (void)inject_into_conversion(&sources, NULL, destinations + i, 1, 0);
+    (void)inject_into_conversion(&sources, &stream, destinations + i, 1, 0);
+    for (once = 0; once < 2; ++once) {
+      for (n = 1; inject_into_conversion(&sources, NULL, destinations + i, once, n); ++n) continue;
+      for (n = 1; inject_into_conversion(&sources, &stream, destinations + i, once, n); ++n)
+        continue;
+    }
+  }
+  bytes_free(&stream);
+  store_free(&sources);
+}
+
 int main(int argc, char** argv) {
-  struct CMUnitTest tests[MOST_KIND_TESTS];
+  struct CMUnitTest tests[MOST_KIND_TESTS + 1];
   size_t count;
   int bad;
 
   count = add_kind_tests(tests, test_kind, argc > 1 ? argv[1] : NULL);
+  if (argc < 2 || strcmp(argv[1], "convert") == 0) {
+    memset(tests + count, 0, sizeof(*tests));
+    tests[count].name = "convert";
+    tests[count++].test_func = test_conversion;
+  }
   bad = _cmocka_run_group_tests("out_of_memory", tests, count, NULL, NULL);
   print_message("figure: %lu allocations made to fail\n", injected);
   return bad;

@@ -94,9 +94,14 @@ unsigned char pattern(uint32_t seed, uint64_t offset) {
 
 void pattern_fill(uint32_t seed, uint64_t offset, void* to, size_t size) {
   unsigned char* out = to;
-  size_t i;
+  size_t i = 0, j;
 
-  for (i = 0; i < size; ++i) out[i] = pattern(seed, offset + i);
+  for (; i < size && (offset + i) % 8 != 0; ++i) out[i] = pattern(seed, offset + i);
+  for (; size - i >= 8; i += 8) {
+    const uint64_t word = pattern_word(seed, (offset + i) / 8);
+    for (j = 0; j < 8; ++j) out[i + j] = (unsigned char)(word >> (8 * j));
+  }
+  for (; i < size; ++i) out[i] = pattern(seed, offset + i);
 }
 
 struct bytes pattern_bytes(uint32_t seed, uint64_t offset, size_t size) {
