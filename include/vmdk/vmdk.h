@@ -257,8 +257,8 @@ typedef void (*vmdk_message_fn)(void *user, int32_t level, const char *message);
  *  table is sane, each use being reported; a stream without its end marker; a plain sparse file cut off in its
  *  metadata; a hosted sparse extent that has lost its descriptor. Data that is lost stays an error. */
 #define VMDK_OPEN_RECOVER 0x8u
-/** The file is no VMDK: its bytes are those of a disk. Any regular file or block device, read only; holes are shown as
- *  zeros by vmdk_map_at(). Goes with ::VMDK_OPEN_NO_LOCK only. */
+/** The file is no VMDK: its bytes are those of a disk, rounded up to whole sectors. Any regular file or block device, read
+ *  only; holes are shown as zeros by vmdk_map_at(). Goes with ::VMDK_OPEN_NO_LOCK only. */
 #define VMDK_OPEN_RAW 0x10u
 
 /** How to open a disk. */
@@ -1007,7 +1007,8 @@ typedef struct vmdk_convert_options {
                                     STREAM_OPTIMIZED, too (grains of 4 KiB to 1 MiB); its capacity is that of the source, or
                                     more; what is 0 in adapter and hardware_version is as in the source, its progress
                                     function is not used. */
-    vmdk_progress_fn on_progress; /**< May be NULL. Guest bytes done, of how many; 0 where that is not known. */
+    vmdk_progress_fn on_progress; /**< May be NULL. Guest bytes done, of how many; 0 where that is not known: raw bytes
+                                    of unknown number go to a file first, and begin again when it is. */
     vmdk_sink_fn on_output;    /**< Sees the bytes of the new file, from first to last, for a digest; may be NULL. Only for
                                     streamOptimized and raw, which are written in that order. */
     vmdk_content_fn on_content; /**< Sees what the guest sees, from first to last, for a digest; may be NULL. From a stream
@@ -1048,6 +1049,7 @@ typedef struct vmdk_convert_options {
  * @retval VMDK_ERR_UNSUPPORTED      A type that cannot be written, or that the target cannot attach.
  * @retval VMDK_ERR_CANCELLED        A function asked to stop.
  * @retval VMDK_ERR_EXISTS           One of the files is there already.
+ * @retval VMDK_ERR_LOCKED           The file to replace is in use, perhaps by the source.
  * @return Otherwise as vmdk_read_at() for the source, the message telling the range, and as vmdk_create() for the disk.
  *
  * @par Threads
