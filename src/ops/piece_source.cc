@@ -10,8 +10,8 @@ namespace vmdk {
 
 namespace {
 
-constexpr std::uint64_t kSpan = std::uint64_t{1}
-                                << 30;          // a piece goes no further, so that progress is seen
+// A piece goes no further, so that progress is seen.
+constexpr std::uint64_t kSpan = std::uint64_t{1} << 30;
 constexpr std::uint64_t kFileBytes = 64 << 20;  // copied by the host at once
 constexpr std::size_t kBlock = 4096;            // what is read at once where not all can be
 constexpr std::size_t kMostPiece = 16 << 20;
