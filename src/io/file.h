@@ -64,8 +64,8 @@ class File {
   virtual bool clear(std::uint64_t, std::uint64_t) { return false; }
   // Reserves the space of the first `size` bytes, which extends the file; false as above.
   virtual bool reserve(std::uint64_t) { return false; }
-  // Has the host copy bytes of another file to `offset`, sharing them where it can. False if not all
-  // of them are there now.
+  // Has the host copy bytes of another file to `offset`, sharing them where it can. False if not
+  // all of them are there now.
   virtual bool copy_from(const File& from, std::uint64_t from_offset, std::uint64_t offset,
                          std::uint64_t size);
 };

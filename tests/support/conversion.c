@@ -692,6 +692,6 @@ unsigned sampling(void) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return 9;
 #else
-  return 3;
+  return 4;
 #endif
 }
