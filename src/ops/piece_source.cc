@@ -195,8 +195,8 @@ std::size_t DiskPieces::block_at(std::uint64_t offset, std::size_t most) const {
   try {
     const DiskRun found = disk_.map(offset, most);
     if (found.run.compressed) {
-      const std::uint64_t grain =
-          disk_.links()[found.link].slots[found.extent].extent->grain_bytes();
+      const std::uint64_t grain = std::max<std::uint64_t>(
+          disk_.links()[found.link].slots[found.extent].extent->grain_bytes(), 1);
       size = std::min(found.run.size, grain - found.run.offset % grain);
     }
   } catch (const Error& error) {

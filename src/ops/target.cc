@@ -440,41 +440,41 @@ enum class Cure { type, zero_grains, grain, adapter, convert, none };
 
 struct Rule {
   const char* id;
-  unsigned targets;
   std::string (*check)(const Facts&, vmdk_target);
+  unsigned targets;
   Cure cure;
 };
 
 // docs/targets.md has the sources.
 constexpr Rule kRules[] = {
-    {"T1", kEsxi, hosted_sparse, Cure::type},
-    {"T2", kWorkstation | kFusion | kEsxi | kVirtualBox | kQemu, compressed, Cure::type},
-    {"T3", kOva, no_stream, Cure::type},
-    {"T4", kAws, no_stream_nor_raw, Cure::type},
-    {"T5", kWorkstation | kFusion | kEsxi | kVirtualBox, raw, Cure::type},
-    {"T6", kVirtualBox, foreign_lines, Cure::type},
-    {"T7", kWorkstation | kFusion, se_sparse, Cure::type},
-    {"T8", kWorkstation | kFusion, esx_device, Cure::type},
-    {"T9", kEsxi, hosted_device, Cure::type},
-    {"T10", kQemu, create_type, Cure::type},
-    {"T11", kQemu, lines_left_out, Cure::convert},
-    {"T12", kQemu, plain_version_3, Cure::convert},
-    {"T13", kQemu, se_sparse_to_read, Cure::type},
-    {"T14", kVirtualBox, header_version, Cure::zero_grains},
-    {"T15", kVirtualBox, descriptor_version, Cure::convert},
-    {"T16", kVirtualBox, descriptor_lines, Cure::convert},
-    {"T17", kVirtualBox, parent_by_cid, Cure::convert},
-    {"T18", kVirtualBox, small_grains, Cure::grain},
-    {"T19", kWorkstation | kFusion | kOva, large_grains, Cure::grain},
-    {"T20", kOva | kAws, alone, Cure::convert},
-    {"T21", kOva | kAws, several_extents, Cure::convert},
-    {"T22", kOva, old_stream, Cure::convert},
-    {"T23", kOva, stream_end, Cure::convert},
-    {"T24", kWorkstation | kFusion, over_8_tib, Cure::none},
-    {"T25", kEsxi | kOva, over_62_tib, Cure::none},
-    {"T26", kAws, over_64_tib, Cure::none},
-    {"T27", kWorkstation | kFusion, buslogic, Cure::adapter},
-    {"T28", kWorkstation | kFusion | kEsxi | kOva, adapter, Cure::adapter},
+    {"T1", hosted_sparse, kEsxi, Cure::type},
+    {"T2", compressed, kWorkstation | kFusion | kEsxi | kVirtualBox | kQemu, Cure::type},
+    {"T3", no_stream, kOva, Cure::type},
+    {"T4", no_stream_nor_raw, kAws, Cure::type},
+    {"T5", raw, kWorkstation | kFusion | kEsxi | kVirtualBox, Cure::type},
+    {"T6", foreign_lines, kVirtualBox, Cure::type},
+    {"T7", se_sparse, kWorkstation | kFusion, Cure::type},
+    {"T8", esx_device, kWorkstation | kFusion, Cure::type},
+    {"T9", hosted_device, kEsxi, Cure::type},
+    {"T10", create_type, kQemu, Cure::type},
+    {"T11", lines_left_out, kQemu, Cure::convert},
+    {"T12", plain_version_3, kQemu, Cure::convert},
+    {"T13", se_sparse_to_read, kQemu, Cure::type},
+    {"T14", header_version, kVirtualBox, Cure::zero_grains},
+    {"T15", descriptor_version, kVirtualBox, Cure::convert},
+    {"T16", descriptor_lines, kVirtualBox, Cure::convert},
+    {"T17", parent_by_cid, kVirtualBox, Cure::convert},
+    {"T18", small_grains, kVirtualBox, Cure::grain},
+    {"T19", large_grains, kWorkstation | kFusion | kOva, Cure::grain},
+    {"T20", alone, kOva | kAws, Cure::convert},
+    {"T21", several_extents, kOva | kAws, Cure::convert},
+    {"T22", old_stream, kOva, Cure::convert},
+    {"T23", stream_end, kOva, Cure::convert},
+    {"T24", over_8_tib, kWorkstation | kFusion, Cure::none},
+    {"T25", over_62_tib, kEsxi | kOva, Cure::none},
+    {"T26", over_64_tib, kAws, Cure::none},
+    {"T27", buslogic, kWorkstation | kFusion, Cure::adapter},
+    {"T28", adapter, kWorkstation | kFusion | kEsxi | kOva, Cure::adapter},
 };
 
 std::string hint_for(const Facts& facts, vmdk_target target, Cure cure) {
